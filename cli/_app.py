@@ -1,0 +1,86 @@
+"""What makes a Python function a well-behaved Unix command."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+import typer
+
+from comedian.errors import InputError
+
+
+def command(function: Callable, example: str, name: str | None = None) -> Callable[[Sequence[str] | None], None]:
+    """Return `main(argv=None)`, which runs `function` as the command named after it and exits.
+
+    Exit status: 0 done, 1 the data or the run failed (one line on stderr), 2 wrong command
+    line, 130 Ctrl-C. A closed output pipe ends quietly with 0. `COMEDIAN_TRACEBACK=1` shows
+    tracebacks.
+
+    Args:
+        function: a Typer callback; its docstring is the help.
+        example: a pipe or command line that shows the command at work, printed under `--help`.
+    """
+    name = name or function.__name__.replace("_", "-")
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command(name, epilog=f"Example: {example}")(function)
+
+    def main(argv: Sequence[str] | None = None) -> None:
+        sys.exit(_run(app, name, argv))
+
+    return main
+
+
+def _run(app: typer.Typer, name: str, argv: Sequence[str] | None) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(args=None if argv is None else list(argv), prog_name=name, standalone_mode=True)
+        return 0
+    except SystemExit as end:
+        return _flushed(end.code if isinstance(end.code, int) else int(bool(end.code)))
+    except BrokenPipeError:
+        _silence_stdout()
+        return 0
+    except KeyboardInterrupt:
+        _say(name, "interrupted")
+        return 130
+    except InputError as error:
+        return _fail(name, str(error))
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        return _fail(name, f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+
+
+def _interrupt(signum, frame):
+    raise KeyboardInterrupt
+
+
+def _fail(name: str, message: str) -> int:
+    if os.environ.get("COMEDIAN_TRACEBACK"):
+        traceback.print_exc()
+    _say(name, message)
+    return 1
+
+
+def _say(name: str, message: str) -> None:
+    print(f"{name}: {message}", file=sys.stderr)
+
+
+def _flushed(status: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+    return status
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

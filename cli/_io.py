@@ -1,0 +1,46 @@
+"""Standard input and output: `-`, terminals, and files that are whole or absent."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from comedian.errors import InputError
+from comedian.formats.atomic import atomic_path
+
+
+@contextmanager
+def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
+    """Open a text file, or standard input for `-`; on a terminal one stderr line says what is awaited."""
+    if name == "-":
+        if sys.stdin.isatty():
+            print(f"{command}: waiting for {awaited} on standard input", file=sys.stderr)
+        yield sys.stdin
+        return
+    if Path(name).is_dir():
+        raise InputError("is a folder", name, f"name a file with {awaited}")
+    with Path(name).open(encoding="utf-8") as stream:
+        yield stream
+
+
+@contextmanager
+def open_output(name: str) -> Iterator[TextIO]:
+    """Open a text file for writing, whole or absent, or standard output for `-`."""
+    if name == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with atomic_path(name) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        yield stream
+
+
+def refuse_dash(path: str | Path | None, what: str) -> None:
+    """Raise InputError for `-` where a file needs a name."""
+    if str(path) == "-":
+        raise InputError(f"{what} cannot go through a pipe", "-", "name a file")
+
+
+def warn(command: str, message: str) -> None:
+    """One line on stderr."""
+    print(f"{command}: {message}", file=sys.stderr)

@@ -1,0 +1,28 @@
+"""Progress bars: on a terminal's stderr only, and never with --quiet."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str, float, float | None], None]]:
+    """Yield `report(task, done, total)`, which moves the bar named `task`; total None is unknown."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda task, done, total=None: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, int] = {}
+
+        def report(task: str, done: float, total: float | None = None) -> None:
+            if task not in tasks:
+                tasks[task] = bars.add_task(task, total=total)
+            bars.update(tasks[task], completed=done, total=total)
+            if total is not None and done >= total:
+                bars.remove_task(tasks.pop(task))
+
+        yield report

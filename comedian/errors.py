@@ -1,0 +1,19 @@
+"""What a user can cause and fix."""
+
+from os import PathLike
+
+
+class InputError(Exception):
+    """Something the user gave is wrong: `file: what; remedy`, always one line.
+
+    Attributes:
+        what: what is wrong.
+        file: the file (with a place in it, such as ``labels.json:12``) or None.
+        remedy: what to do about it, or None.
+    """
+
+    def __init__(self, what: str, file: str | PathLike | None = None, remedy: str | None = None):
+        self.what, self.file, self.remedy = what, file, remedy
+        place = f"{file}: " if file is not None else ""
+        ending = f"; {remedy}" if remedy else ""
+        super().__init__(" ".join(f"{place}{what}{ending}".split("\n")))

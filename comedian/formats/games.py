@@ -1,0 +1,134 @@
+"""Games: where their halves and labels lie.
+
+A game is a folder in SoccerNet's layout (`1_224p.mkv`, `2_224p.mkv`, `Labels-v2.json`, or the
+frames files `1_224p.h5`, `2_224p.h5`), or a single file, which is its own only half.
+A list is a text file that names one game a line; names may hold spaces.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from comedian.errors import InputError
+
+VIDEO_SUFFIXES = frozenset(
+    ".mkv .mp4 .avi .mov .ts .m2ts .mts .mpg .mpeg .webm .m4v .wmv .flv .ogv .3gp .mxf".split()
+)
+FRAMES_SUFFIXES = frozenset({".h5"})
+LABELS_NAME = "Labels-v2.json"
+
+
+@dataclass(frozen=True)
+class Half:
+    """One file of a game: `path`, and its `number` (1 or 2)."""
+
+    path: Path
+    number: int
+
+
+@dataclass(frozen=True)
+class Game:
+    """A game's `name` (its path inside its data set, `/`-separated) and its halves in order."""
+
+    name: str
+    halves: tuple[Half, ...]
+
+
+def half_number(path: str | Path) -> int:
+    """The half a file holds: the digit of SoccerNet's `1_224p.mkv`, `2_...`; 1 for other names."""
+    match = re.match(r"([12])_", Path(path).name)
+    return int(match[1]) if match else 1
+
+
+def read_list(path: str | Path) -> list[str]:
+    """The game names of a list file, in order; blank lines and `#` comments are skipped."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise InputError("is not a text file", path, "give a list of games, one a line") from None
+    names = [line.strip().rstrip("/") for line in lines]
+    names = [name for name in names if name and not name.startswith("#")]
+    if not names:
+        raise InputError("names no game", path, "write one game's path a line")
+    return names
+
+
+def find_games(
+    sources: Iterable[str | Path], suffixes: frozenset[str], root: str | Path | None = None
+) -> list[Game]:
+    """Resolve files, folders and lists to games.
+
+    Args:
+        sources: each a file with one of `suffixes`, a folder (a game, or searched for games),
+            or a `.txt` list of game folders.
+        suffixes: which files count as halves, `VIDEO_SUFFIXES` or `FRAMES_SUFFIXES`.
+        root: folder that a list's lines start from; the list's own folder when None.
+
+    Raises:
+        InputError: a source or a listed game does not exist or holds no half.
+    """
+    games: list[Game] = []
+    for source in map(Path, sources):
+        if source.suffix == ".txt" and source.is_file():
+            base = Path(root) if root is not None else source.parent
+            games += [_listed_game(base / name, name, suffixes, source) for name in read_list(source)]
+        elif source.is_dir():
+            games += _games_under(source, suffixes)
+        elif not source.exists():
+            raise InputError("no such file or folder", source, "check the path")
+        elif source.suffix.lower() not in suffixes and suffixes is FRAMES_SUFFIXES:
+            raise InputError("is not a frames file", source, "make one with extract-frames")
+        else:
+            games.append(Game(source.stem, (Half(source, half_number(source)),)))
+    if not games:
+        raise InputError("no game was given", None, "name a file, a folder or a list")
+    return games
+
+
+def labels_beside(video: str | Path) -> Path | None:
+    """The labels file of a video: `<video>.json` (own form), else `Labels-v2.json` in its folder."""
+    video = Path(video)
+    for candidate in (Path(f"{video}.json"), video.with_suffix(".json"), video.parent / LABELS_NAME):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _listed_game(folder: Path, name: str, suffixes: frozenset[str], source: Path) -> Game:
+    if folder.suffix.lower() in suffixes and folder.is_file():
+        return Game(name, (Half(folder, half_number(folder)),))
+    halves = _halves_in(folder, suffixes) if folder.is_dir() else ()
+    if not halves:
+        raise InputError(f"game {name!r} has no {_kind(suffixes)} in {folder}", source, "check --root")
+    return Game(name, halves)
+
+
+def _games_under(folder: Path, suffixes: frozenset[str]) -> list[Game]:
+    own = _halves_in(folder, suffixes)
+    if own:
+        return [Game(folder.resolve().name, own)]
+    below = sorted(path for path in folder.rglob("*") if path.is_dir())
+    games = [
+        Game(path.relative_to(folder).as_posix(), halves)
+        for path in below
+        if (halves := _halves_in(path, suffixes))
+    ]
+    if not games:
+        raise InputError(f"holds no {_kind(suffixes)}", folder, "check the path")
+    return games
+
+
+def _halves_in(folder: Path, suffixes: frozenset[str]) -> tuple[Half, ...]:
+    """A folder's halves: one file a half where SoccerNet's names are, else every file on its own."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    numbered = {half_number(path): path for path in files if re.match(r"[12]_", path.name)}
+    if len(numbered) < sum(bool(re.match(r"[12]_", path.name)) for path in files):
+        raise InputError(f"holds several files for one half: {files[0].name} …", folder, "name the one you want")
+    if numbered:
+        return tuple(Half(path, number) for number, path in sorted(numbered.items()))
+    return tuple(Half(path, 1) for path in files)
+
+
+def _kind(suffixes: frozenset[str]) -> str:
+    return "frames file" if suffixes is FRAMES_SUFFIXES else "video"

@@ -1,0 +1,33 @@
+"""Who made a file: version, command line, recipe, and the files it was made from."""
+
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from comedian.version import VERSION
+
+
+def provenance(recipe: dict | None = None, parents: Iterable[str | Path] = ()) -> str:
+    """Return the JSON text that our HDF5 files and weights carry.
+
+    Args:
+        recipe: the resolved recipe, as a plain dict, if the step has one.
+        parents: files this one was made from; each is named with its SHA-256.
+    """
+    return json.dumps(
+        {
+            "comedian": VERSION,
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "recipe": recipe or {},
+            "parents": [{"name": Path(parent).name, "sha256": sha256(parent)} for parent in parents],
+        }
+    )
+
+
+def sha256(path: str | Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
