@@ -11,7 +11,9 @@ import typer
 from comedian.errors import InputError
 
 
-def command(function: Callable, example: str, name: str | None = None) -> Callable[[Sequence[str] | None], None]:
+def command(
+    function: Callable, example: str, name: str | None = None
+) -> Callable[[Sequence[str] | None], None]:
     """Return `main(argv=None)`, which runs `function` as the command named after it and exits.
 
     Exit status: 0 done, 1 the data or the run failed (one line on stderr), 2 wrong command

@@ -124,7 +124,9 @@ def _halves_in(folder: Path, suffixes: frozenset[str]) -> tuple[Half, ...]:
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
     numbered = {half_number(path): path for path in files if re.match(r"[12]_", path.name)}
     if len(numbered) < sum(bool(re.match(r"[12]_", path.name)) for path in files):
-        raise InputError(f"holds several files for one half: {files[0].name} …", folder, "name the one you want")
+        raise InputError(
+            f"holds several files for one half: {files[0].name} …", folder, "name the one you want"
+        )
     if numbered:
         return tuple(Half(path, number) for number, path in sorted(numbered.items()))
     return tuple(Half(path, 1) for path in files)
