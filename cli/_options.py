@@ -1,0 +1,30 @@
+"""Options that several commands share, so that they are named and explained once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comedian.errors import InputError
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
+Device = Annotated[str, typer.Option(help="auto (CUDA if there is one), cpu, cuda or cuda:N.")]
+Workers = Annotated[int, typer.Option(min=1, help="Threads that decode frames.")]
+Root = Annotated[
+    Path | None, typer.Option(help="Folder that a list's lines start from [default: the list's].")
+]
+
+
+def pick_device(name: str):
+    """The torch device of a `--device` value."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"unknown device {name!r}", "--device", "use auto, cpu or cuda") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("this machine has no CUDA device", "--device", "use cpu")
+    return device

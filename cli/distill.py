@@ -1,0 +1,40 @@
+"""distill: step 2, SCE distillation of a bank of features into both transformers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comedian.errors import InputError
+
+from ._app import command
+from ._io import refuse_dash
+from ._training import Flags, train, with_flags
+
+
+@with_flags
+def distill(
+    flags: Flags,
+    bank: Annotated[Path | None, typer.Option(help="Bank of features, made by build-bank.")] = None,
+) -> None:
+    """Teach both transformers to see a whole window as the bank's teacher does (step 2, SCE).
+
+    Writes weights of kind "distilled", and one JSON line per epoch to standard output.
+    """
+    refuse_dash(bank, "a bank")
+
+    def run_stage(halves, recipe, run, preset):
+        if bank is None:
+            raise InputError("no bank was given", remedy="make one with build-bank and name it with --bank")
+        from comedian.formats.bank import Bank
+        from comedian.training.distill import distill
+
+        distill(halves, Bank(bank), recipe, run, flags.init, preset)
+
+    overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}
+    train("distill", flags, overrides, run_stage)
+
+
+main = command(
+    distill, example="distill frames --bank bank.h5 --init spatial.safetensors -o distilled.safetensors"
+)

@@ -1,0 +1,63 @@
+"""finetune: step 3, from labelled actions to a spotter."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comedian.formats.games import FRAMES_SUFFIXES, find_games
+
+from ._app import command
+from ._io import warn
+from ._training import Flags, train, with_flags
+
+
+@with_flags
+def finetune(
+    flags: Flags,
+    labels: Annotated[
+        Path | None, typer.Option(help="Folder of labels, by game [default: beside each video].")
+    ] = None,
+    valid: Annotated[
+        list[str] | None, typer.Option(help="Frames to validate every epoch on; the best epoch is kept.")
+    ] = None,
+) -> None:
+    """Train a spotter on labelled actions: the head alone, then everything (step 3).
+
+    Writes weights of kind "spotter", and one JSON line per epoch to standard output. With --valid
+    the epoch with the best official tight average-mAP is kept, otherwise the last one.
+    """
+
+    def say(message: str) -> None:
+        if not flags.quiet:
+            warn("finetune", message)
+
+    def run_stage(halves, recipe, run, preset):
+        from comedian.clips import Halves
+        from comedian.training.actions import read_actions
+        from comedian.training.finetune import finetune
+        from comedian.training.validate import Validation
+
+        actions = read_actions(halves, labels, recipe.classes, say)
+        validation = None
+        if valid:
+            held_out = Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root))
+            held_out_actions = read_actions(held_out, labels, recipe.classes, say)
+            validation = Validation(held_out, held_out_actions, recipe.classes, recipe.spot)
+        else:
+            say("no --valid, keeping the last epoch")
+        finetune(halves, actions, recipe, run, flags.init, preset, validation)
+
+    overrides = {
+        "head.batch_size": flags.batch_size,
+        "full.batch_size": flags.batch_size,
+        "full.epochs": flags.epochs,
+        "scratch_epochs": flags.epochs,
+    }
+    train("finetune", flags, overrides, run_stage)
+
+
+main = command(
+    finetune,
+    example="finetune train.txt --labels matches --init distilled.safetensors -o spotter.safetensors",
+)

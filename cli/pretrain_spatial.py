@@ -1,0 +1,23 @@
+"""pretrain-spatial: step 1, MoCo self-supervision of the spatial transformer."""
+
+from ._app import command
+from ._training import Flags, train, with_flags
+
+
+@with_flags
+def pretrain_spatial(flags: Flags) -> None:
+    """Train the spatial transformer on single seconds of video, without labels (step 1, MoCo).
+
+    Writes weights of kind "spatial", and one JSON line per epoch to standard output.
+    """
+
+    def run_stage(halves, recipe, run, preset):
+        from comedian.training.pretrain_spatial import pretrain_spatial
+
+        pretrain_spatial(halves, recipe, run, flags.init, preset)
+
+    overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}
+    train("pretrain-spatial", flags, overrides, run_stage)
+
+
+main = command(pretrain_spatial, example="pretrain-spatial frames -o spatial.safetensors")

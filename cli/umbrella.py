@@ -1,0 +1,35 @@
+"""comedian: lists the commands and runs them, each loaded only when it is called."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from comedian.version import VERSION
+
+COMMANDS = {
+    "extract-frames": "decode videos to frames files",
+    "build-bank": "features of a teacher, for distillation",
+    "pretrain-spatial": "step 1: self-supervision of the spatial transformer",
+    "distill": "step 2: distillation of the bank into both transformers",
+    "finetune": "step 3: from labelled actions to a spotter",
+    "spot": "find actions in videos",
+    "nms": "thin spots to one an action",
+    "evaluate": "the official score of spots",
+}
+
+USAGE = "Usage: comedian COMMAND [ARGS]…   (COMMAND --help explains; each is a command of its own, too)"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run `comedian COMMAND ARGS…`; without a command, list them."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE, "", *(f"  {name:<18}{about}" for name, about in COMMANDS.items()), "", sep="\n")
+        print("Example: spot match.mkv | nms --soft | evaluate")
+    elif words[0] == "--version":
+        print(VERSION)
+    elif words[0] in COMMANDS:
+        import_module(f".{words[0].replace('-', '_')}", __package__).main(words[1:])
+    else:
+        print(f"comedian: no command {words[0]!r}; use one of {', '.join(COMMANDS)}", file=sys.stderr)
+        sys.exit(2)

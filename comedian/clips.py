@@ -1,0 +1,174 @@
+"""Which clips and windows an epoch sees, and batches of their decoded frames.
+
+A clip is a run of consecutive frames of one half, given as (half index, first frame).
+Letters: B clips of a batch, T frames of a clip, N frames of a half.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from comedian.errors import InputError
+from comedian.formats.checkpoint import Geometry
+from comedian.formats.frames import FramesFile
+from comedian.formats.games import Game
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The halves a stage trains on.
+
+    Attributes:
+        files: one frames file a half.
+        games: number of the game each half belongs to.
+        names: name of each game.
+    """
+
+    files: list[FramesFile]
+    games: list[int]
+    names: list[str]
+
+    @classmethod
+    def open(cls, games: Sequence[Game]) -> "Halves":
+        """Open all frames files of some games; they must have equal geometry."""
+        files = [FramesFile(half.path) for game in games for half in game.halves]
+        numbers = [number for number, game in enumerate(games) for _ in game.halves]
+        _check_alike(files)
+        return cls(files, numbers, [game.name for game in games])
+
+    @property
+    def geometry(self) -> Geometry:
+        """What all the frames have in common."""
+        first = self.files[0]
+        return Geometry(fps=first.fps, width=first.width, height=first.height, sampling=first.sampling)
+
+    def name_of(self, half: int) -> str:
+        """Name of the game that a half belongs to."""
+        return self.names[self.games[half]]
+
+    def steps(self, num_clips: int, batch_size: int) -> int:
+        """Whole batches in an epoch of `num_clips` clips; InputError if there is none."""
+        if num_clips < batch_size:
+            raise InputError(
+                f"{len(self.files)} halves give {num_clips} clips an epoch, a batch needs {batch_size}",
+                remedy="lower --batch-size or add games",
+            )
+        return num_clips // batch_size
+
+
+def every_second(halves: Sequence[FramesFile], num_frames: int = 2) -> np.ndarray:
+    """Clips of `num_frames` frames at every whole second of every half, int64 (n, 2)."""
+    clips = []
+    for index, half in enumerate(halves):
+        seconds = np.arange(int(len(half) / half.fps) + 1)
+        starts = np.rint(seconds * half.fps).astype(np.int64)
+        starts = starts[starts + num_frames <= len(half)]
+        clips.append(np.stack([np.full_like(starts, index), starts], axis=1))
+    return np.concatenate(clips)
+
+
+def stratified_windows(
+    halves: Sequence[FramesFile], num_frames: int, per_half: Sequence[int], rng: np.random.Generator
+) -> np.ndarray:
+    """Windows whose starts fall one in each of equal stretches of a half (step 2), int64 (n, 2)."""
+    return _windows(halves, num_frames, per_half, lambda last, count: _stratified(last, count, rng))
+
+
+def uniform_windows(
+    halves: Sequence[FramesFile], num_frames: int, per_half: Sequence[int], rng: np.random.Generator
+) -> np.ndarray:
+    """Windows at uniform starts, the first and the last of each half always among them (step 3)."""
+
+    def starts(last: int, count: int) -> np.ndarray:
+        edges = np.array([0, last][:count])
+        return np.concatenate([edges, rng.integers(0, last + 1, size=max(count - 2, 0))])
+
+    return _windows(halves, num_frames, per_half, starts)
+
+
+def share_between_halves(games: Sequence[int], per_game: int) -> list[int]:
+    """Windows of each half when its game gets `per_game`; `games` names the game of each half."""
+    counts = []
+    for position, game in enumerate(games):
+        halves, earlier = games.count(game), games[:position].count(game)
+        counts.append(per_game * (earlier + 1) // halves - per_game * earlier // halves)
+    return counts
+
+
+class ClipLoader:
+    """Decodes batches of clips ahead of their use, on a pool of threads, into two reused buffers."""
+
+    def __init__(self, halves: Sequence[FramesFile], num_frames: int, workers: int, pin: bool = False):
+        """`workers` threads decode JPEG; `pin` keeps the buffers in page-locked memory (CUDA)."""
+        self.halves, self.num_frames, self.pin = halves, num_frames, pin
+        self.pool = ThreadPoolExecutor(max(workers, 1))
+
+    def batches(self, batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
+        """Yield uint8 (B, T, H, W, 3) for each array of clips (B, 2).
+
+        A yielded tensor is overwritten two batches later: copy what must live longer.
+        """
+        buffers = [self._buffer(max(map(len, batches))) for _ in range(min(2, len(batches)))]
+        pending = self._submit(batches[0], buffers[0])
+        for number, clips in enumerate(batches):
+            upcoming = None
+            if number + 1 < len(batches):
+                upcoming = self._submit(batches[number + 1], buffers[(number + 1) % 2])
+            for future in pending:
+                future.result()
+            yield buffers[number % 2][: len(clips)]
+            pending = upcoming
+
+    def close(self) -> None:
+        """Stop the threads; what is not begun is dropped."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, clips: np.ndarray, buffer: torch.Tensor) -> list[Future]:
+        pixels = buffer.numpy()
+        return [
+            self.pool.submit(self._decode, int(half), int(start), pixels[row])
+            for row, (half, start) in enumerate(clips)
+        ]
+
+    def _decode(self, half: int, start: int, out: np.ndarray) -> None:
+        self.halves[half].read(range(start, start + self.num_frames), out=out)
+
+    def _buffer(self, size: int) -> torch.Tensor:
+        first = self.halves[0]
+        shape = (size, self.num_frames, first.height, first.width, 3)
+        return torch.empty(shape, dtype=torch.uint8, pin_memory=self.pin)
+
+
+def _windows(halves, num_frames: int, per_half: Sequence[int], starts) -> np.ndarray:
+    windows = []
+    for index, (half, count) in enumerate(zip(halves, per_half, strict=True)):
+        last = len(half) - num_frames
+        if last < 0:
+            raise InputError(
+                f"has {len(half)} frames, a window needs {num_frames}",
+                half.path,
+                "leave it out or train with a smaller --set model.num_tokens",
+            )
+        first = starts(last, count).astype(np.int64)
+        windows.append(np.stack([np.full_like(first, index), first], axis=1))
+    return np.concatenate(windows)
+
+
+def _stratified(last: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """One uniform start in each of `count` equal stretches of 0…last."""
+    return np.minimum((np.arange(count) + rng.random(count)) * (last + 1) / count, last)
+
+
+def _check_alike(halves: Sequence[FramesFile]) -> None:
+    first = halves[0]
+    for half in halves:
+        if (half.fps, half.width, half.height) != (first.fps, first.width, first.height):
+            raise InputError(
+                f"has {half.width}x{half.height} frames at {half.fps:g} fps, unlike {first.path} "
+                f"({first.width}x{first.height} at {first.fps:g})",
+                half.path,
+                "extract all games alike",
+            )

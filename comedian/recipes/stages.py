@@ -1,0 +1,101 @@
+"""One frozen recipe per training step; the defaults are the paper's best setting (64 s windows)."""
+
+from dataclasses import dataclass, field
+
+from comedian.recipes.augment import DISTILL_VIEW, FINETUNE_VIEW, MOCO_VIEW_1, MOCO_VIEW_2, AugmentRecipe
+from comedian.recipes.model import SOCCERNET_CLASSES, ModelRecipe
+
+
+@dataclass(frozen=True)
+class OptimRecipe:
+    """AdamW with linear warm-up and cosine decay, both per step."""
+
+    epochs: int
+    batch_size: int  # clips or windows of one step, over all processes
+    base_lr: float  # learning rate at 256 clips (and 64 frames, where windows are longer than clips)
+    warmup_epochs: float = 0
+    final_lr: float = 0.0  # where the cosine ends, as a share of the peak
+    weight_decay: float = 0.05  # none on biases, norms, embeddings and tokens
+    clip_norm: float = 1.0  # gradients are scaled down to this norm
+
+    def peak_lr(self, num_frames: int = 64) -> float:
+        """Learning rate at the top of the warm-up: base × batch / 256 × T / 64."""
+        return self.base_lr * self.batch_size / 256 * num_frames / 64
+
+
+@dataclass(frozen=True)
+class SpotRecipe:
+    """How windows slide over a half and how their scores are joined."""
+
+    ignored_seconds: float = 12  # R, of both ends of a window, except at the ends of a half
+    merge: str = "max"  # "max" or "average" where windows overlap
+
+
+@dataclass(frozen=True)
+class PretrainSpatialRecipe:
+    """Step 1: MoCo on single seconds (section 3.2, Eq. 1-2)."""
+
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    optim: OptimRecipe = field(
+        default_factory=lambda: OptimRecipe(epochs=100, batch_size=1024, base_lr=5e-4, warmup_epochs=10)
+    )
+    view_1: AugmentRecipe = MOCO_VIEW_1
+    view_2: AugmentRecipe = MOCO_VIEW_2
+    temperature: float = 0.1
+    queue_size: int = 65_536  # negatives
+    ema_start: float = 0.99  # momentum of the twin, rising to 1 by a cosine
+    hidden_dim: int = 1024  # of projector and predictor
+    output_dim: int = 256
+    precision: str = "auto"  # "bf16", "fp32", or bf16 on CUDA only
+
+
+@dataclass(frozen=True)
+class DistillRecipe:
+    """Step 2: SCE against the bank (section 3.3, Eq. 3-6)."""
+
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    optim: OptimRecipe = field(
+        default_factory=lambda: OptimRecipe(
+            epochs=100, batch_size=32, base_lr=0.002, warmup_epochs=10, final_lr=0.01
+        )
+    )
+    view: AugmentRecipe = DISTILL_VIEW
+    windows_per_game: int = 75  # an epoch, stratified
+    mask_share: float = 0.25  # α1, whole tubelets
+    temperature: float = 0.1  # τ
+    sce_lambda: float = 0.5  # λ, weight of the own feature in the target
+    candidates: str = "bank"  # "bank" (complete) or "queue" (own window and a queue, as the authors' code)
+    queue_size: int = 65_536  # for candidates = "queue"
+    temperature_m: float = 0.05  # τ_m for candidates = "queue"; the complete bank carries its own
+    hidden_dim: int = 1024  # of the projector
+    copy_temporal: bool = True  # ViViT: temporal blocks start from the spatial ones
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class FinetuneRecipe:
+    """Step 3: classes (section 3.4, Eq. 7), first the head alone, then everything."""
+
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    head: OptimRecipe = field(
+        default_factory=lambda: OptimRecipe(epochs=30, batch_size=64, base_lr=5e-4, final_lr=0.01)
+    )
+    full: OptimRecipe = field(
+        default_factory=lambda: OptimRecipe(epochs=20, batch_size=64, base_lr=5e-4, final_lr=0.01)
+    )
+    scratch_epochs: int = 100  # of everything, without the head's epochs, when step 2 was skipped
+    view: AugmentRecipe = FINETUNE_VIEW
+    windows_per_game: int = 50  # an epoch, uniform, first and last of each half always among them
+    mask_share: float = 0.25  # α2, in training only
+    mixup_alpha: float = 0.1  # 0 is off
+    classes: tuple[str, ...] = SOCCERNET_CLASSES
+    radius_seconds: float = 0.5  # ε, a frame this near to an action is positive
+    spot: SpotRecipe = field(default_factory=SpotRecipe)
+    precision: str = "auto"
+
+
+STAGES = {
+    "pretrain-spatial": PretrainSpatialRecipe,
+    "distill": DistillRecipe,
+    "finetune": FinetuneRecipe,
+}

@@ -1,0 +1,205 @@
+"""Slide a spotter over a half (section 3.5): overlapping windows, merged scores, nothing computed twice.
+
+Letters: n tubelets or tokens at hand, L tokens of a window, D width, C classes, R ignored tokens.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from comedian.augment import to_input
+from comedian.errors import InputError
+from comedian.models.spotter import Spotter
+from comedian.recipes.model import TUBELET_FRAMES
+from comedian.recipes.stages import SpotRecipe
+
+CHUNK_TOKENS = 64  # tubelets that pass the spatial transformer together
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of consecutive tokens of one half.
+
+    Attributes:
+        seconds: (n,) float64, token times: the mean of a tubelet's frame times.
+        probabilities: (n, C) float32.
+    """
+
+    seconds: np.ndarray
+    probabilities: np.ndarray
+
+
+class SlidingSpotter:
+    """Turns a growing run of tubelets into final scores, as soon as no later window can change them.
+
+    Windows start every L/2 tokens; a last one ends at the end of the half. Of each window the first
+    and last R tokens are ignored, except at the start of the first and the end of the last. Spatial
+    tokens do not depend on the window, so each is computed once.
+    """
+
+    def __init__(self, spotter: Spotter, spot: SpotRecipe, device: torch.device):
+        if spot.merge not in ("max", "average"):
+            raise InputError(f"merge is {spot.merge!r}", remedy='use "max" or "average"')
+        self.spotter, self.device, self.merge = spotter.to(device).eval(), device, spot.merge
+        self.length = spotter.recipe.num_tokens
+        self.stride = max(self.length // 2, 1)
+        self.ignored = round(spot.ignored_seconds * spotter.geometry.fps / TUBELET_FRAMES)
+        if 2 * self.ignored > self.length - self.stride:
+            raise InputError(
+                f"ignoring {spot.ignored_seconds:g} s of both ends of {self.length}-token windows has gaps",
+                remedy=f"ignore at most a quarter of the window, {self.length / 4:g} tokens",
+            )
+        self.tokens = torch.empty(0, spotter.recipe.embed_dim)  # (n, D), from token `first` on
+        self.first = 0
+        self.next_window = 0
+        classes = len(spotter.classes)
+        self.total = np.zeros((0, classes), np.float32)  # (n, C), merged, from token `emitted` on
+        self.count = np.zeros((0, 1), np.float32)
+        self.emitted = 0
+
+    def push(self, frames: np.ndarray) -> np.ndarray:
+        """Take uint8 tubelets (n, 2, H, W, 3); return the scores (m, C) that became final."""
+        self.tokens = torch.cat([self.tokens, self._spatial(frames)])
+        while self._end - self.next_window > self.length:  # one token more: this window is not the last
+            self._window(self.next_window, self.length, last=False)
+            self.next_window += self.stride
+        return self._emit(min(self._settled, self._end))
+
+    def finish(self) -> np.ndarray:
+        """The half is over: return the rest of the scores (m, C)."""
+        if self._end:
+            length = min(self.length, self._end)
+            self._window(self._end - length, length, last=True)
+        return self._emit(self._end)
+
+    @property
+    def _end(self) -> int:
+        return self.first + len(self.tokens)
+
+    @property
+    def _settled(self) -> int:
+        """Tokens before this are out of reach: a later window starts after the newest one."""
+        newest = self.next_window - self.stride
+        return 0 if newest < 0 else newest + 1 + self.ignored
+
+    @torch.inference_mode()
+    def _spatial(self, frames: np.ndarray) -> Tensor:
+        recipe = self.spotter.recipe
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
+        video = to_input(pixels, (recipe.image_height, recipe.image_width))  # (n, 3, 2, h, w)
+        return self.spotter.spatial.encode(video).float().cpu()
+
+    @torch.inference_mode()
+    def _window(self, start: int, length: int, last: bool) -> None:
+        tokens = self.tokens[start - self.first :][:length].to(self.device)
+        scores = self.spotter.temporal(tokens[None])[0].float().sigmoid().cpu().numpy()  # (L, C)
+        head = 0 if start == 0 else self.ignored
+        tail = length if last else length - self.ignored
+        self._merge(start + head, scores[head:tail])
+
+    def _merge(self, start: int, scores: np.ndarray) -> None:
+        begin, end = start - self.emitted, start - self.emitted + len(scores)
+        assert begin >= 0, "a window reaches back to scores that were final"
+        grow = max(end - len(self.total), 0)
+        self.total = np.pad(self.total, ((0, grow), (0, 0)))
+        self.count = np.pad(self.count, ((0, grow), (0, 0)))
+        place = slice(begin, end)
+        if self.merge == "max":
+            self.total[place] = np.maximum(self.total[place], scores)
+            self.count[place] = 1
+        else:
+            self.total[place] += scores
+            self.count[place] += 1
+
+    def _emit(self, until: int) -> np.ndarray:
+        number = max(until - self.emitted, 0)
+        ready = self.total[:number] / np.maximum(self.count[:number], 1)
+        self.total, self.count = self.total[number:], self.count[number:]
+        self.emitted += number
+        keep = min(self.next_window, max(self._end - self.length, 0))  # the last window may reach back
+        self.tokens, self.first = self.tokens[max(keep - self.first, 0) :], max(keep, self.first)
+        return ready
+
+
+def score_stream(
+    frames: Iterable[tuple[float, np.ndarray]],
+    spotters: Sequence[Spotter],
+    spot: SpotRecipe,
+    device: torch.device,
+) -> Iterator[Scores]:
+    """Score a half whose frames arrive in order; several spotters are averaged (before NMS).
+
+    Args:
+        frames: (seconds, uint8 (H, W, 3)) at the spotters' frame rate.
+        spotters: all of one frame geometry and one list of classes.
+
+    Yields:
+        consecutive runs of final scores.
+    """
+    check_ensemble(spotters)
+    sliders = [SlidingSpotter(spotter, spot, device) for spotter in spotters]
+    waiting = [np.zeros((0, len(spotters[0].classes)), np.float32) for _ in spotters]
+    times: list[float] = []
+    for seconds, tubelets in _tubelets(frames):
+        times += seconds
+        waiting = [
+            _joined(have, slider.push(tubelets)) for have, slider in zip(waiting, sliders, strict=True)
+        ]
+        if ready := min(map(len, waiting)):
+            yield _averaged(times, waiting, ready)
+            times, waiting = times[ready:], [have[ready:] for have in waiting]
+    waiting = [_joined(have, slider.finish()) for have, slider in zip(waiting, sliders, strict=True)]
+    if times:
+        yield _averaged(times, waiting, len(times))
+
+
+def join(parts: Iterable[Scores]) -> Scores:
+    """All runs of a half as one."""
+    parts = list(parts)
+    return Scores(
+        np.concatenate([part.seconds for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+    )
+
+
+def check_ensemble(spotters: Sequence[Spotter]) -> None:
+    """Raise InputError unless all spotters see the same frames and name the same classes."""
+    first = spotters[0]
+    for other in spotters[1:]:
+        if other.classes != first.classes or other.geometry != first.geometry:
+            raise InputError("the models differ in classes or frames", remedy="ensemble models of one kind")
+
+
+def _tubelets(frames: Iterable[tuple[float, np.ndarray]]) -> Iterator[tuple[list[float], np.ndarray]]:
+    """Group frames into chunks of tubelets; a single last frame is doubled."""
+    seconds: list[float] = []
+    images: list[np.ndarray] = []
+    for second, image in frames:
+        seconds.append(second)
+        images.append(image)
+        if len(images) == CHUNK_TOKENS * TUBELET_FRAMES:
+            yield _paired(seconds, images)
+            seconds, images = [], []
+    if len(images) % TUBELET_FRAMES:
+        seconds.append(seconds[-1])
+        images.append(images[-1])
+    if images:
+        yield _paired(seconds, images)
+
+
+def _paired(seconds: list[float], images: list[np.ndarray]) -> tuple[list[float], np.ndarray]:
+    stack = np.stack(images)
+    times = np.reshape(seconds, (-1, TUBELET_FRAMES)).mean(axis=1)
+    return times.tolist(), stack.reshape(-1, TUBELET_FRAMES, *stack.shape[1:])
+
+
+def _joined(have: np.ndarray, more: np.ndarray) -> np.ndarray:
+    return np.concatenate([have, more])
+
+
+def _averaged(times: list[float], waiting: list[np.ndarray], number: int) -> Scores:
+    mean = np.mean([have[:number] for have in waiting], axis=0, dtype=np.float32)
+    return Scores(np.array(times[:number]), mean)

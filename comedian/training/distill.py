@@ -1,0 +1,130 @@
+"""Step 2: SCE distillation of a bank of features into both transformers (section 3.3, Eq. 3-6).
+
+Letters: B windows, T frames, L tokens of a window, D width, M bank rows, K bank width.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from comedian.augment import apply, draw
+from comedian.clips import ClipLoader, Halves, share_between_halves, stratified_windows
+from comedian.errors import InputError
+from comedian.formats.bank import Bank
+from comedian.losses.sce import sce_loss, sce_loss_queue, targets
+from comedian.models.heads import projector
+from comedian.models.momentum import KeyQueue
+from comedian.models.spotter import SpatialEncoder, TemporalTransformer, copy_temporal_from_spatial
+from comedian.recipes.stages import DistillRecipe
+from comedian.training import distributed
+from comedian.training.loop import Run, fit
+from comedian.training.masks import draw_masks
+from comedian.training.schedule import seed_of
+from comedian.training.start import finish, is_ours, start_spatial
+
+
+class DistillStep(nn.Module):
+    """Student, its projector, and the bank it is compared with."""
+
+    def __init__(
+        self, spatial: SpatialEncoder, temporal: TemporalTransformer, bank: Bank, recipe: DistillRecipe
+    ):
+        super().__init__()
+        self.recipe, self.spatial, self.temporal = recipe, spatial, temporal
+        features = torch.from_numpy(np.asarray(bank.features))  # (M, K)
+        self.projector = projector(recipe.model.embed_dim, recipe.hidden_dim, features.shape[1])
+        self.register_buffer("features", features, persistent=False)
+        self.register_buffer("soft", torch.from_numpy(np.asarray(bank.targets)), persistent=False)  # m_i
+        self.queue = (
+            KeyQueue(recipe.queue_size, features.shape[1]) if recipe.candidates == "queue" else None
+        )
+        self.own: Tensor | None = None
+
+    def forward(self, frames: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss of this process's windows, uint8 (B, T, H, W, 3), whose tokens have bank rows (B, L)."""
+        z = self._student(frames, *rows.shape, generator)  # (B, L, K)
+        own = self.features[rows].to(z.dtype)  # (B, L, K)
+        if self.queue is not None:
+            self.own = distributed.gather(own)
+            return sce_loss_queue(
+                z,
+                own,
+                self.queue.snapshot(),
+                self.recipe.temperature,
+                self.recipe.temperature_m,
+                self.recipe.sce_lambda,
+            )
+        target = targets(own, self.soft[rows].to(z.dtype), self.recipe.sce_lambda)
+        return sce_loss(z.flatten(0, 1), target.flatten(0, 1), self.features, self.recipe.temperature)
+
+    def after_step(self, number: int, total: int) -> None:
+        """With the authors' queue, let the features of the batch enter it."""
+        if self.queue is not None:
+            self.queue.push(self.own.flatten(0, 1))
+
+    def _student(self, frames: Tensor, batch: int, num_tokens: int, generator: torch.Generator) -> Tensor:
+        everyone = batch * distributed.world_size()
+        here = distributed.local_slice(everyone)
+        size = self.recipe.model.image_height, self.recipe.model.image_width
+        video = apply(frames, draw(self.recipe.view, everyone, generator)[here], size)  # (B, 3, T, h, w)
+        mask = draw_masks(everyone, num_tokens, self.recipe.mask_share, generator)[here].to(frames.device)
+        tokens = self.temporal(self.spatial(video, keep=~mask), mask)  # (B, L, D)
+        return F.normalize(self.projector(tokens).float(), dim=-1)
+
+
+def distill(
+    halves: Halves, bank: Bank, recipe: DistillRecipe, run: Run, init: str | None = None, preset: str = ""
+) -> None:
+    """Run step 2 and save both transformers and the projector to `run.output`.
+
+    Raises:
+        InputError: a half is not in the bank or shorter than a window, or the start does not fit.
+    """
+    if recipe.candidates not in ("bank", "queue"):
+        raise InputError(f"candidates is {recipe.candidates!r}", remedy='use "bank" or "queue"')
+    torch.manual_seed(seed_of(run.seed, "start"))
+    spatial = start_spatial(init, recipe.model, halves)
+    temporal = TemporalTransformer(recipe.model)
+    if recipe.copy_temporal:
+        copy_temporal_from_spatial(spatial, temporal)
+    step = DistillStep(spatial, temporal, bank, recipe)
+    num_frames, batch = recipe.model.num_frames, recipe.optim.batch_size
+    per_half = share_between_halves(halves.games, recipe.windows_per_game)
+    steps = halves.steps(sum(per_half), batch)
+    loader = ClipLoader(halves.files, num_frames, run.workers, pin=run.device.type == "cuda")
+
+    def batches(epoch: int):
+        rng = np.random.default_rng(seed_of(run.seed, "windows", epoch))
+        windows = rng.permutation(stratified_windows(halves.files, num_frames, per_half, rng))
+        chosen = windows[: steps * batch].reshape(steps, batch, 2)[:, distributed.local_slice(batch)]
+        for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
+            yield frames.to(run.device), _token_rows(bank, halves, clips, num_frames).to(run.device)
+
+    try:
+        fit(
+            "distill",
+            step,
+            recipe.optim,
+            recipe.optim.peak_lr(num_frames),
+            steps,
+            batches,
+            run,
+            recipe.precision,
+            after_step=step.after_step,
+        )
+    finally:
+        loader.close()
+    parts = {"spatial": spatial, "temporal": temporal, "projector": step.projector}
+    parents = [init if is_ours(init) else None, bank.path]
+    finish(run.output, "distilled", parts, recipe, halves, preset=preset, parents=parents)
+
+
+def _token_rows(bank: Bank, halves: Halves, clips: np.ndarray, num_frames: int) -> Tensor:
+    """Bank row of each token of each window, int64 (B, L): the one nearest to the middle of its frames."""
+    rows = []
+    for half, start in clips:
+        file = halves.files[half]
+        middles = file.seconds[start : start + num_frames].reshape(-1, 2).mean(axis=1)  # (L,)
+        rows.append(bank.nearest(halves.name_of(half), file.half, middles))
+    return torch.from_numpy(np.stack(rows))

@@ -1,0 +1,111 @@
+"""Step 1: MoCo self-supervision of the spatial transformer on single seconds (section 3.2, Eq. 1-2).
+
+Letters: B clips, K width of queries and keys.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from comedian.augment import apply, draw
+from comedian.clips import ClipLoader, Halves, every_second
+from comedian.losses.moco import moco_loss
+from comedian.models.heads import predictor, projector
+from comedian.models.momentum import KeyQueue, MomentumTwin, ema_momentum
+from comedian.models.spotter import SpatialEncoder
+from comedian.recipes.model import TUBELET_FRAMES
+from comedian.recipes.stages import PretrainSpatialRecipe
+from comedian.training import distributed
+from comedian.training.loop import Run, fit
+from comedian.training.schedule import seed_of
+from comedian.training.start import finish, is_ours, start_spatial
+
+
+class MocoStep(nn.Module):
+    """Query network, its momentum twin and the queue of negatives."""
+
+    def __init__(self, spatial: SpatialEncoder, recipe: PretrainSpatialRecipe):
+        super().__init__()
+        self.recipe = recipe
+        width = recipe.model.embed_dim
+        self.spatial = spatial
+        self.projector = projector(width, recipe.hidden_dim, recipe.output_dim)
+        self.predictor = predictor(recipe.output_dim, recipe.hidden_dim)
+        self.twin = MomentumTwin(nn.ModuleList([self.spatial, self.projector]))
+        self.queue = KeyQueue(recipe.queue_size, recipe.output_dim)
+        self.keys: Tensor | None = None
+
+    def forward(self, frames: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss of this process's clips, uint8 (B, 2, H, W, 3)."""
+        views = [self._view(frames, view, generator) for view in (self.recipe.view_1, self.recipe.view_2)]
+        query_1, query_2 = (self._query(view) for view in views)  # (B, K)
+        with torch.no_grad():
+            key_1, key_2 = (self._key(view) for view in views)  # (B, K)
+        self.keys = torch.cat([distributed.gather(key_1), distributed.gather(key_2)])
+        negatives = self.queue.snapshot()
+        return moco_loss(query_1, query_2, key_1, key_2, negatives, self.recipe.temperature)
+
+    @torch.no_grad()
+    def after_step(self, number: int, total: int) -> None:
+        """Let the twin follow, and the keys of both views enter the queue."""
+        self.twin.update(ema_momentum(number, total, self.recipe.ema_start))
+        self.queue.push(self.keys)
+
+    def _view(self, frames: Tensor, view, generator: torch.Generator) -> Tensor:
+        batch = len(frames) * distributed.world_size()
+        draws = draw(view, batch, generator)[distributed.local_slice(batch)]
+        size = self.recipe.model.image_height, self.recipe.model.image_width
+        return apply(frames, draws, size)  # (B, 3, 2, h, w)
+
+    def _query(self, view: Tensor) -> Tensor:
+        return F.normalize(self.predictor(self.projector(self.spatial.encode(view))).float(), dim=1)
+
+    def _key(self, view: Tensor) -> Tensor:
+        spatial, project = self.twin.module
+        return F.normalize(project(spatial.encode(view)).float(), dim=1)
+
+
+def pretrain_spatial(
+    halves: Halves, recipe: PretrainSpatialRecipe, run: Run, init: str | None = None, preset: str = ""
+) -> None:
+    """Run step 1 over all halves and save the online spatial transformer to `run.output`.
+
+    Raises:
+        InputError: the frames are too few for one batch, or the start does not fit.
+    """
+    torch.manual_seed(seed_of(run.seed, "start"))
+    step = MocoStep(start_spatial(init, recipe.model, halves), recipe)
+    clips = every_second(halves.files)
+    batch = recipe.optim.batch_size
+    steps = halves.steps(len(clips), batch)
+    loader = ClipLoader(halves.files, TUBELET_FRAMES, run.workers, pin=run.device.type == "cuda")
+
+    def batches(epoch: int):
+        order = np.random.default_rng(seed_of(run.seed, "clips", epoch)).permutation(len(clips))
+        chosen = clips[order[: steps * batch]].reshape(steps, batch, 2)[:, distributed.local_slice(batch)]
+        return ((frames.to(run.device),) for frames in loader.batches(chosen))
+
+    try:
+        fit(
+            "pretrain-spatial",
+            step,
+            recipe.optim,
+            recipe.optim.peak_lr(),
+            steps,
+            batches,
+            run,
+            recipe.precision,
+            after_step=step.after_step,
+        )
+    finally:
+        loader.close()
+    finish(
+        run.output,
+        "spatial",
+        {"spatial": step.spatial},
+        recipe,
+        halves,
+        preset=preset,
+        parents=[init if is_ours(init) else None],
+    )
