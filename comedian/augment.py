@@ -185,7 +185,7 @@ def _planar(video):
 
 
 def _crop_boxes(draws, frame_height, frame_width):
-    """Top, left, height, width of each clip's first crop that fits, (B, 4) int64; the last one is made to fit."""
+    """Top, left, height, width of each clip's first crop that fits, (B, 4); the last try is made to fit."""
     scale, ratio = draws.crop_tries.unbind(-1)  # (B, 10) each
     area = scale * frame_height * frame_width
     sizes = torch.stack([(area / ratio).sqrt(), (area * ratio).sqrt()], dim=-1).round()  # (B, 10, 2)
@@ -242,7 +242,7 @@ def _blur(video, draws):
 
 
 def _blur_matrix(sigma, size, radius):
-    """What each pixel takes of each, (B, size, size), rows sum to 1; past a border lies the mirror image."""
+    """What each pixel takes of each, (B, size, size), rows sum to 1; borders mirror."""
     here = torch.arange(size, device=sigma.device)
     there = torch.stack([here, -here, 2 * (size - 1) - here])  # (3, size): itself, its two mirror images
     distance = (here[:, None] - there[:, None, :]).abs()  # (3, size, size)

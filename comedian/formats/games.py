@@ -16,6 +16,7 @@ VIDEO_SUFFIXES = frozenset(
     ".mkv .mp4 .avi .mov .ts .m2ts .mts .mpg .mpeg .webm .m4v .wmv .flv .ogv .3gp .mxf".split()
 )
 FRAMES_SUFFIXES = frozenset({".h5"})
+FEATURES_SUFFIXES = frozenset({".npy"})
 LABELS_NAME = "Labels-v2.json"
 
 
@@ -62,7 +63,8 @@ def find_games(
     Args:
         sources: each a file with one of `suffixes`, a folder (a game, or searched for games),
             or a `.txt` list of game folders.
-        suffixes: which files count as halves, `VIDEO_SUFFIXES` or `FRAMES_SUFFIXES`.
+        suffixes: which files count as halves, `VIDEO_SUFFIXES`, `FRAMES_SUFFIXES`, or endings of
+            feature files such as `FEATURES_SUFFIXES` and `{"baidu_soccer_embeddings.npy"}`.
         root: folder that a list's lines start from; the list's own folder when None.
 
     Raises:
@@ -77,8 +79,8 @@ def find_games(
             games += _games_under(source, suffixes)
         elif not source.exists():
             raise InputError("no such file or folder", source, "check the path")
-        elif source.suffix.lower() not in suffixes and suffixes is FRAMES_SUFFIXES:
-            raise InputError("is not a frames file", source, "make one with extract-frames")
+        elif suffixes is not VIDEO_SUFFIXES and not _has_suffix(source, suffixes):
+            raise InputError(f"is not a {_kind(suffixes)}", source, _remedy(suffixes))
         else:
             games.append(Game(source.stem, (Half(source, half_number(source)),)))
     if not games:
@@ -96,7 +98,7 @@ def labels_beside(video: str | Path) -> Path | None:
 
 
 def _listed_game(folder: Path, name: str, suffixes: frozenset[str], source: Path) -> Game:
-    if folder.suffix.lower() in suffixes and folder.is_file():
+    if _has_suffix(folder, suffixes) and folder.is_file():
         return Game(name, (Half(folder, half_number(folder)),))
     halves = _halves_in(folder, suffixes) if folder.is_dir() else ()
     if not halves:
@@ -121,7 +123,7 @@ def _games_under(folder: Path, suffixes: frozenset[str]) -> list[Game]:
 
 def _halves_in(folder: Path, suffixes: frozenset[str]) -> tuple[Half, ...]:
     """A folder's halves: one file a half where SoccerNet's names are, else every file on its own."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    files = sorted(path for path in folder.iterdir() if _has_suffix(path, suffixes))
     numbered = {half_number(path): path for path in files if re.match(r"[12]_", path.name)}
     if len(numbered) < sum(bool(re.match(r"[12]_", path.name)) for path in files):
         raise InputError(
@@ -132,5 +134,17 @@ def _halves_in(folder: Path, suffixes: frozenset[str]) -> tuple[Half, ...]:
     return tuple(Half(path, 1) for path in files)
 
 
+def _has_suffix(path: Path, suffixes: frozenset[str]) -> bool:
+    return path.name.lower().endswith(tuple(suffixes))
+
+
 def _kind(suffixes: frozenset[str]) -> str:
-    return "frames file" if suffixes is FRAMES_SUFFIXES else "video"
+    if suffixes is VIDEO_SUFFIXES:
+        return "video"
+    return "frames file" if suffixes is FRAMES_SUFFIXES else f"feature file ({', '.join(sorted(suffixes))})"
+
+
+def _remedy(suffixes: frozenset[str]) -> str:
+    if suffixes is FRAMES_SUFFIXES:
+        return "make one with extract-frames"
+    return "give .npy files; frames need a --teacher"

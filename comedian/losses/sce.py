@@ -95,7 +95,7 @@ def equal_row_groups(bank: Tensor, block: int = BLOCK_ROWS) -> Tensor:
     raise AssertionError("unreachable")
 
 
-def sce_loss_candidates(
+def sce_loss_queue(
     z: Tensor,
     features: Tensor,
     queue: Tensor,
@@ -112,7 +112,7 @@ def sce_loss_candidates(
     Args:
         z: (B, L, K) projections of the student, L2-normalised.
         features: (B, L, K) the teacher's feature of each token.
-        queue: (M, K) teacher's features of earlier windows.
+        queue: (M, K) teacher's features of earlier windows, may be empty.
     """
     num_windows, length, _ = z.shape
     groups = equal_row_groups(torch.cat([features.flatten(0, 1), queue.to(features)]))  # (B·L+M,)

@@ -50,16 +50,15 @@ def spotting_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, labels.to(logits))
 
 
-def draw_mixup(batch: int, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Share of itself each sample keeps, λ ~ Beta(α, α), (B,), and its partner, a permutation (B,)."""
+def draw_mixup(batch: int, alpha: float, generator: torch.Generator) -> Tensor:
+    """Share of itself that each sample keeps, λ ~ Beta(α, α), (B,) float32."""
     assert alpha > 0, "mixup needs alpha > 0; leave it out instead"
     seed = torch.randint(2**63 - 1, (1,), generator=generator).item()  # torch's Beta takes no generator
-    lam = torch.from_numpy(np.random.default_rng(seed).beta(alpha, alpha, batch)).float()
-    return lam, torch.randperm(batch, generator=generator)
+    return torch.from_numpy(np.random.default_rng(seed).beta(alpha, alpha, batch)).float()
 
 
 def mixup(video: Tensor, labels: Tensor, lam: Tensor, permutation: Tensor) -> tuple[Tensor, Tensor]:
-    """Each sample blended with its partner, λ x + (1-λ) x[partner]; video (B, ...), labels (B, ...)."""
+    """Blend each sample with its partner, λ x + (1-λ) x[permutation]; video (B, ...), labels (B, ...)."""
     return _blend(video, lam, permutation), _blend(labels, lam, permutation)
 
 

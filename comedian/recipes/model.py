@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from comedian.errors import InputError
+
 SOCCERNET_CLASSES = (
     "Penalty",
     "Kick-off",
@@ -22,6 +24,7 @@ SOCCERNET_CLASSES = (
     "Yellow->red card",
 )
 
+BACKBONES = ("vivit", "viswin")
 TUBELET_FRAMES = 2  # frames per token (paper, section 3.1)
 
 
@@ -49,3 +52,74 @@ class ModelRecipe:
     def num_frames(self) -> int:
         """T, frames of a window."""
         return TUBELET_FRAMES * self.num_tokens
+
+    def validate(self) -> "ModelRecipe":
+        """Return the recipe itself if such a network can be built.
+
+        Raises:
+            InputError: in words, the first value that is impossible and what would do.
+        """
+        if self.backbone not in BACKBONES:
+            raise _impossible("backbone", self.backbone, f"use {' or '.join(BACKBONES)}")
+        for name in ("image_height", "image_width", "patch_size", "embed_dim", "num_tokens"):
+            _check_positive(name, getattr(self, name))
+        for name in ("depth", "num_heads", "swin_window", "temporal_depth", "temporal_heads"):
+            _check_positive(name, getattr(self, name))
+        if not 0 <= self.drop_path < 1:
+            raise _impossible("drop_path", self.drop_path, "use a share from 0 to below 1")
+        if int(self.embed_dim * self.mlp_ratio) < 1:
+            raise _impossible("mlp_ratio", self.mlp_ratio, "use 4.0 or another number above 0")
+        _check_divides("temporal_heads", self.temporal_heads, "embed_dim", self.embed_dim)
+        for side in ("image_height", "image_width"):
+            _check_divides("patch_size", self.patch_size, side, getattr(self, side))
+        self._validate_vivit() if self.backbone == "vivit" else self._validate_viswin()
+        return self
+
+    def _validate_vivit(self) -> None:
+        _check_divides("num_heads", self.num_heads, "embed_dim", self.embed_dim)
+
+    def _validate_viswin(self) -> None:
+        stages = len(self.swin_depths)
+        if not stages or len(self.swin_heads) != stages:
+            remedy = f"give one number for each of the {stages} stages of swin_depths"
+            raise _impossible("swin_heads", self.swin_heads, remedy)
+        for depth, heads in zip(self.swin_depths, self.swin_heads, strict=True):
+            _check_positive("swin_depths", depth)
+            _check_positive("swin_heads", heads)
+        _check_multiple("embed_dim", self.embed_dim, 2 ** (stages - 1))
+        for stage, heads in enumerate(self.swin_heads):
+            _check_divides("swin_heads", heads, f"the width of stage {stage + 1}", self.stage_width(stage))
+        for side in ("image_height", "image_width"):
+            _check_multiple(side, getattr(self, side), self.patch_size * 2 ** (stages - 1))
+            for stage in range(stages):
+                self._validate_window(side, stage)
+
+    def _validate_window(self, side: str, stage: int) -> None:
+        """Windows tile each stage's grid exactly; a grid smaller than the window is one window."""
+        patches = getattr(self, side) // self.patch_size >> stage
+        if patches > self.swin_window:
+            whole = f"the {side} of stage {stage + 1} in patches"
+            _check_divides("swin_window", self.swin_window, whole, patches)
+
+    def stage_width(self, stage: int) -> int:
+        """Width of a ViSwin stage; the last one is `embed_dim` wide."""
+        return self.embed_dim >> (len(self.swin_depths) - 1 - stage)
+
+
+def _check_positive(name: str, value: int) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise _impossible(name, value, "use a whole number from 1")
+
+
+def _check_divides(name: str, value: int, whole_name: str, whole: int) -> None:
+    if whole % value:
+        raise _impossible(name, value, f"it must divide {whole_name}, which is {whole}")
+
+
+def _check_multiple(name: str, value: int, factor: int) -> None:
+    if value % factor:
+        raise _impossible(name, value, f"use a multiple of {factor}")
+
+
+def _impossible(name: str, value: object, remedy: str) -> InputError:
+    return InputError(f"model.{name} = {value} cannot be built", remedy=remedy)

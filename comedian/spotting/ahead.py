@@ -1,5 +1,6 @@
 """Run an iterator in a thread of its own, so that decoding and the network overlap."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -19,10 +20,9 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
 
     def put(item: object) -> None:
         while not stopped.is_set():
-            try:
-                return waiting.put(item, timeout=0.1)
-            except queue.Full:
-                continue
+            with contextlib.suppress(queue.Full):
+                waiting.put(item, timeout=0.1)
+                return
 
     def work() -> None:
         try:

@@ -203,3 +203,19 @@ def _joined(have: np.ndarray, more: np.ndarray) -> np.ndarray:
 def _averaged(times: list[float], waiting: list[np.ndarray], number: int) -> Scores:
     mean = np.mean([have[:number] for have in waiting], axis=0, dtype=np.float32)
     return Scores(np.array(times[:number]), mean)
+
+
+def to_spots(
+    scores: Scores, classes: Sequence[str], video: str, half: int, threshold: float = 0.001
+) -> Iterator[dict]:
+    """Spots, in time order, of every token and class whose probability is at least `threshold`."""
+    tokens, labels = np.nonzero(scores.probabilities >= threshold)
+    positions = np.rint(scores.seconds * 1000).astype(np.int64)
+    for token, label in zip(tokens.tolist(), labels.tolist(), strict=True):
+        yield {
+            "video": video,
+            "half": half,
+            "position_ms": int(positions[token]),
+            "label": classes[label],
+            "confidence": round(float(scores.probabilities[token, label]), 6),
+        }

@@ -12,10 +12,12 @@ from comedian.augment import apply, draw
 from comedian.clips import ClipLoader, Halves, share_between_halves, stratified_windows
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
-from comedian.losses.sce import sce_loss, sce_loss_queue, targets
+from comedian.losses.sce import sce_loss, sce_loss_candidates, targets
 from comedian.models.heads import projector
 from comedian.models.momentum import KeyQueue
-from comedian.models.spotter import SpatialEncoder, TemporalTransformer, copy_temporal_from_spatial
+from comedian.models.spatial import SpatialEncoder
+from comedian.models.spotter import copy_temporal_from_spatial
+from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.stages import DistillRecipe
 from comedian.training import distributed
 from comedian.training.loop import Run, fit
@@ -47,14 +49,9 @@ class DistillStep(nn.Module):
         own = self.features[rows].to(z.dtype)  # (B, L, K)
         if self.queue is not None:
             self.own = distributed.gather(own)
-            return sce_loss_queue(
-                z,
-                own,
-                self.queue.snapshot(),
-                self.recipe.temperature,
-                self.recipe.temperature_m,
-                self.recipe.sce_lambda,
-            )
+            recipe, negatives = self.recipe, self.queue.snapshot()
+            temperatures = recipe.temperature, recipe.temperature_m
+            return sce_loss_candidates(z, own, negatives, *temperatures, recipe.sce_lambda)
         target = targets(own, self.soft[rows].to(z.dtype), self.recipe.sce_lambda)
         return sce_loss(z.flatten(0, 1), target.flatten(0, 1), self.features, self.recipe.temperature)
 

@@ -13,7 +13,7 @@ from comedian.clips import ClipLoader, Halves, every_second
 from comedian.losses.moco import moco_loss
 from comedian.models.heads import predictor, projector
 from comedian.models.momentum import KeyQueue, MomentumTwin, ema_momentum
-from comedian.models.spotter import SpatialEncoder
+from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import PretrainSpatialRecipe
 from comedian.training import distributed

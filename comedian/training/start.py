@@ -9,7 +9,8 @@ from comedian.clips import Halves
 from comedian.errors import InputError
 from comedian.formats.checkpoint import Header, load_checkpoint, save_checkpoint
 from comedian.formats.provenance import provenance
-from comedian.models.spotter import SpatialEncoder, build_spatial
+from comedian.models.spatial import SpatialEncoder
+from comedian.models.spotter import build_spatial
 from comedian.models.timm_start import load_timm_spatial
 from comedian.recipes.model import ModelRecipe
 from comedian.training import distributed

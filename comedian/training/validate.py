@@ -11,6 +11,7 @@ from comedian.models.spotter import Spotter
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.infer import join, score_stream, to_spots
 from comedian.spotting.metrics import GameResult, evaluate
+from comedian.spotting.sources import stream_frames
 from comedian.spotting.suppress import suppress
 from comedian.training import distributed
 
@@ -42,7 +43,7 @@ class Validation:
         spots: dict[int, list[dict]] = {}
         actions: dict[int, list[Action]] = {}
         for file, game, some in zip(self.halves.files, self.halves.games, self.actions, strict=True):
-            scores = join(score_stream(file.stream(), [spotter], self.spot, device))
+            scores = join(score_stream(stream_frames(file), [spotter], self.spot, device))
             found = to_spots(scores, self.classes, file.video, file.half)
             spots.setdefault(game, []).extend(suppress(found, "soft"))
             actions.setdefault(game, []).extend(some)

@@ -1,0 +1,90 @@
+# The full recipe, step by step, and the project's own chores. `make help` lists the targets.
+#
+# Game names hold spaces, so games live in list files, never in make's own lists: a step depends on
+# the list, and a finished step is a file.
+
+MODEL  ?= vivit-tiny
+SEED   ?= 0
+DATA   ?= data/SoccerNet
+WORK   ?= work/$(MODEL)-$(SEED)
+LAUNCH ?=
+# LAUNCH="torchrun --nproc-per-node 8 --no-python" trains on eight GPUs.
+
+TRAIN  ?= $(DATA)/train.txt
+VALID  ?= $(DATA)/valid.txt
+TEST   ?= $(DATA)/test.txt
+EXTRACT ?=
+TEACHER ?= $(WORK)/spatial.safetensors
+BANK    ?= --teacher "$(TEACHER)"
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PYTHON ?= python3
+
+.DELETE_ON_ERROR:
+.PHONY: help install recipe demo test lint bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
+	@echo
+	@echo 'recipe: make recipe DATA=… WORK=… MODEL=vivit-tiny SEED=0 LAUNCH="torchrun --nproc-per-node 8 --no-python"'
+	@echo 'DATA holds games in SoccerNet'"'"'s layout and train.txt, valid.txt, test.txt (one game a line).'
+
+install: $(STAMP) ## make .venv and install into it
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+# --- the recipe ------------------------------------------------------------------------------------
+
+recipe: $(WORK)/test.json ## extract, pretrain, build the bank, distill, fine-tune, spot and score
+	cat "$<"
+
+$(WORK)/%.frames: $(DATA)/%.txt $(STAMP)
+	$(BIN)/extract-frames "$<" --root "$(DATA)" -o "$(WORK)/frames" $(EXTRACT) > "$@.part"
+	mv "$@.part" "$@"
+
+$(WORK)/spatial.safetensors: $(WORK)/train.frames
+	$(LAUNCH) $(BIN)/pretrain-spatial "$(TRAIN)" --root "$(WORK)/frames" --recipe $(MODEL) --seed $(SEED) --resume -o "$@"
+
+$(WORK)/bank.h5: $(WORK)/spatial.safetensors
+	$(BIN)/build-bank "$(TRAIN)" --root "$(WORK)/frames" $(BANK) -o "$@"
+
+$(WORK)/distilled.safetensors: $(WORK)/bank.h5
+	$(LAUNCH) $(BIN)/distill "$(TRAIN)" --root "$(WORK)/frames" --bank "$<" \
+	    --init "$(WORK)/spatial.safetensors" --recipe $(MODEL) --seed $(SEED) --resume -o "$@"
+
+$(WORK)/spotter.safetensors: $(WORK)/distilled.safetensors $(WORK)/valid.frames
+	$(LAUNCH) $(BIN)/finetune "$(TRAIN)" --valid "$(VALID)" --root "$(WORK)/frames" --labels "$(DATA)" \
+	    --init "$<" --recipe $(MODEL) --seed $(SEED) --resume -o "$@"
+
+$(WORK)/test.jsonl: $(WORK)/spotter.safetensors $(WORK)/test.frames
+	$(BIN)/spot "$(TEST)" --root "$(WORK)/frames" --model "$<" --scores "$(WORK)/test.scores.h5" -o "$@"
+
+$(WORK)/test.json: $(WORK)/test.jsonl
+	$(BIN)/nms --soft "$<" | $(BIN)/evaluate --labels "$(DATA)" --games "$(TEST)" --metrics tight,loose -o "$@"
+
+# --- the project's chores --------------------------------------------------------------------------
+
+SAMPLE := tests/data/matches
+DEMO   := build/demo
+
+demo: $(STAMP) ## train all three steps on two sample matches and score the third (CPU, minutes)
+	@$(MAKE) --no-print-directory recipe-steps MODEL=smoke DATA=$(SAMPLE) WORK=$(DEMO) EXTRACT="--size 112x64"
+	@echo 'spot $(SAMPLE)/test.txt | nms --soft | evaluate --chance 20 --table'
+	@$(BIN)/spot "$(SAMPLE)/test.txt" --model $(DEMO)/spotter.safetensors | $(BIN)/nms --soft \
+	    | $(BIN)/evaluate --chance 20 --table
+
+test: $(STAMP) ## lint and test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+bench: $(STAMP) ## run the benchmarks
+	for file in tests/bench/bench_*.py; do $(BIN)/python $$file; done
+
+clean: ## remove what was built, except .venv
+	rm -rf build *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,156 @@
+"""Weights files: safetensors whose header says what the weights are.
+
+The tensors' names begin with `spatial.`, `temporal.` or `projector.`. The header is safetensors' own
+metadata, where every value is JSON: format, version, and the fields of `Header`. Nothing is pickled.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from comedian.errors import InputError
+from comedian.formats.atomic import atomic_path
+from comedian.recipes.model import ModelRecipe
+
+FORMAT = "comedian weights"
+VERSION = 1
+MAKER = {"spatial": "pretrain-spatial", "distilled": "distill", "spotter": "finetune"}  # kind -> command
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Frames as they are stored, before the resize to the network's input.
+
+    Attributes:
+        fps: frames a second.
+        width, height: pixels.
+        sampling: the rule by which frames were picked from the video.
+    """
+
+    fps: float
+    width: int
+    height: int
+    sampling: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a weights file says about itself.
+
+    Attributes:
+        kind: "spatial", "distilled" or "spotter".
+        model: the network's geometry.
+        geometry: the frames it was trained on.
+        classes: names of a spotter's classes in the order of its logits; otherwise empty.
+        mean, std: normalisation of pixels in 0..1, one number for all channels.
+        recipe: the resolved recipe of the step.
+        provenance: JSON text of `comedian.formats.provenance`.
+    """
+
+    kind: str
+    model: ModelRecipe
+    geometry: Geometry
+    classes: tuple[str, ...] = ()
+    mean: float = 0.45
+    std: float = 0.225
+    recipe: dict = field(default_factory=dict)
+    provenance: str = "{}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A weights file: its kind, its header, and its tensors by name, on the CPU."""
+
+    kind: str
+    header: Header
+    tensors: dict[str, Tensor]
+
+
+def save_checkpoint(path: str | Path, kind: str, tensors: dict[str, Tensor], header: Header) -> None:
+    """Write a weights file, whole or not at all."""
+    assert kind in MAKER, kind
+    assert kind == header.kind, f"{kind} weights with the header of a {header.kind}"
+    values = {"format": FORMAT, "version": VERSION, **asdict(header)}
+    values["provenance"] = json.loads(header.provenance)
+    metadata = {name: json.dumps(value) for name, value in values.items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def load_checkpoint(path: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Checkpoint:
+    """Read a weights file.
+
+    Args:
+        expect: the kind, or kinds, that will do.
+
+    Raises:
+        InputError: the file is missing, damaged, not ours, too new, or of another kind.
+    """
+    header = read_header(path, expect)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Checkpoint(header.kind, header, tensors)
+
+
+def read_header(path: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Header:
+    """Read what a weights file says about itself, without its tensors; raises as `load_checkpoint`."""
+    header = _header(path, _metadata(path))
+    wanted = [expect] if isinstance(expect, str) else list(expect)
+    if header.kind not in wanted:
+        makers = " or ".join(MAKER[kind] for kind in wanted)
+        raise InputError(
+            f"is a {header.kind} checkpoint, but a {' or '.join(wanted)} is needed", path, f"run {makers}"
+        )
+    return header
+
+
+def _metadata(path: str | Path) -> dict[str, str]:
+    if not Path(path).is_file():
+        raise InputError("no such weights file", path, "check the path")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except SafetensorError:
+        if _is_cut_short(Path(path)):
+            raise InputError("is cut short", path, "copy or make it again") from None
+        raise InputError("is not a safetensors file", path, f"give weights made by {_makers()}") from None
+
+
+def _header(path: str | Path, metadata: dict[str, str]) -> Header:
+    foreign = InputError("holds weights, but not ours", path, f"give weights made by {_makers()}")
+    if metadata.get("format") != json.dumps(FORMAT):
+        raise foreign
+    values = {name: json.loads(value) for name, value in metadata.items()}
+    if values["version"] > VERSION:
+        raise InputError(
+            f"has version {values['version']}, this program reads up to {VERSION}", path, "update comedian"
+        )
+    values = {part.name: values[part.name] for part in fields(Header)}
+    values["model"] = ModelRecipe(**{name: _frozen(value) for name, value in values["model"].items()})
+    values["geometry"] = Geometry(**values["geometry"])
+    values["classes"] = tuple(values["classes"])
+    values["provenance"] = json.dumps(values["provenance"])
+    return Header(**values)
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether a damaged file begins as safetensors do: the length of a header, then JSON."""
+    with open(path, "rb") as file:
+        start = file.read(9)
+    return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") < 100_000_000
+
+
+def _frozen(value: object) -> object:
+    """JSON has no tuples; a recipe has no lists."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _makers() -> str:
+    *most, last = MAKER.values()
+    return f"{', '.join(most)} or {last}"

@@ -1,0 +1,273 @@
+"""Spots: one JSON object a line, and SoccerNet's `results_spotting.json` in folders and zips.
+
+A spot is a plain dict with at least these keys; others pass through:
+
+    {"video": "…/1_224p.mkv", "half": 1, "position_ms": 1234500, "label": "Goal", "confidence": 0.91}
+"""
+
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import groupby, product
+from operator import itemgetter
+from pathlib import Path, PurePath
+from typing import TextIO
+
+from comedian.errors import InputError
+from comedian.formats.atomic import atomic_path
+
+RESULTS_NAME = "results_spotting.json"
+GAME_PARTS = 3  # SoccerNet names a game league/season/game
+KEYS = ("video", "half", "position_ms", "label", "confidence")
+REMEDY = "give spots as spot and nms write them"
+
+_CHUNK_BYTES = 1 << 18
+_NUMBERS = (int, float)
+_values = itemgetter(*KEYS)
+_KINDS = set(product((str,), (int,), _NUMBERS, (str,), _NUMBERS))
+_KINDS_IN_BULK = set(product((str,), (int,), (int,), (str,), _NUMBERS))  # no position to check further
+
+
+def read_spots(stream: TextIO, name: str) -> Iterator[dict]:
+    """Yield the spots of a JSON Lines stream as soon as their lines arrive; blank lines are skipped.
+
+    Args:
+        stream: text; where it lies over bytes (a file, a pipe), those are read in chunks, which is fast.
+        name: what errors call the stream.
+
+    Raises:
+        InputError: a line is no spot (with its place), or there is none at all.
+    """
+    number, found = 1, False
+    for text in _whole_lines(stream, name):
+        for spot in _parse(text, name, number):
+            found = True
+            yield spot
+        number += text.count("\n")
+    if not found:
+        raise InputError("holds no spot", name, REMEDY)
+
+
+def write_spot(stream: TextIO, spot: dict) -> None:
+    """Write a spot as one line."""
+    if len(spot) == len(KEYS) and math.isfinite(spot["confidence"]):
+        video, half, position_ms, label, confidence = _values(spot)
+        stream.write(
+            f'{{"video": {_quote(video)}, "half": {half}, "position_ms": {position_ms}, '
+            f'"label": {_quote(label)}, "confidence": {confidence!r}}}\n'
+        )
+    else:
+        stream.write(json.dumps(spot, ensure_ascii=False) + "\n")
+
+
+def is_soccernet(path: str | Path) -> bool:
+    """Whether spots lie there in SoccerNet's form: a folder, a zip, or a `results_spotting.json`."""
+    return Path(path).is_dir() or Path(path).name == RESULTS_NAME or zipfile.is_zipfile(path)
+
+
+def list_soccernet(path: str | Path) -> list[str]:
+    """Paths of the games for which a folder, zip or file holds results, be they empty, in order."""
+    return [game for game, _ in _results_in(Path(path))]
+
+
+def read_soccernet(path: str | Path) -> Iterator[dict]:
+    """Yield the spots of SoccerNet results, game by game, half 1 first, else in the order of the file.
+
+    `video` is the game's path and the half: `results/england_epl/2014-2015/<game>/1`.
+
+    Raises:
+        InputError: nothing of the kind is there, or a file is not as SoccerNet lays it down.
+    """
+    for game, (place, text) in _results_in(Path(path)):
+        spots = [
+            _from_prediction(item, game, f"{place}: prediction {number}")
+            for number, item in enumerate(_predictions(text(), place), 1)
+        ]
+        yield from sorted(spots, key=itemgetter("half"))
+
+
+def write_soccernet(spots: Iterable[dict], target: str | Path) -> None:
+    """Write spots as `<game>/results_spotting.json` into a folder, or into a zip for a name in .zip.
+
+    The spots of a game must stand together; one game is held at a time. Nothing is written unless
+    everything is: an existing zip is replaced, in an existing folder the games at hand are.
+
+    Raises:
+        InputError: spots of a game come back after another game.
+    """
+    with _open_target(Path(target)) as write:
+        done: set[str] = set()
+        for game, some in groupby(spots, key=lambda spot: soccernet_game(spot["video"])):
+            if game in done:
+                raise InputError(f"spots of {game} come back after another game", remedy="sort the lines")
+            done.add(game)
+            record = {"UrlLocal": game, "predictions": list(map(_to_prediction, some))}
+            write(f"{game}/{RESULTS_NAME}", json.dumps(record, indent=4, ensure_ascii=False))
+
+
+def is_numbered(video: str) -> bool:
+    """Whether a video is named as a half in SoccerNet's layout: `1_224p.mkv`, `2_720p.mkv`, `1`."""
+    return re.fullmatch(r"[12](_.*)?", PurePath(video).name) is not None
+
+
+def soccernet_game(video: str) -> str:
+    """The game a video belongs to: the last three folders above a numbered half, else its own name.
+
+    `data/england_epl/2014-2015/G/1_224p.mkv` -> `england_epl/2014-2015/G`; `clips/final.mkv` ->
+    `clips/final`.
+    """
+    path = PurePath(video)
+    folder = path.parent if is_numbered(video) else path.with_suffix("")
+    if not folder.name:  # a half named from inside its folder
+        folder = Path.cwd()
+    parts = [part for part in folder.parts if part not in (folder.anchor, "..")]
+    return "/".join(parts[-GAME_PARTS:])
+
+
+def _whole_lines(stream: TextIO, name: str) -> Iterator[str]:
+    """Text in chunks of whole lines, whatever has arrived."""
+    if not hasattr(stream, "buffer"):
+        yield from stream
+        return
+    rest = b""
+    while chunk := stream.buffer.read1(_CHUNK_BYTES):
+        chunk = rest + chunk
+        cut = chunk.rfind(b"\n") + 1
+        rest = chunk[cut:]
+        if cut:
+            yield _decode(chunk[:cut], name)
+    if rest:
+        yield _decode(rest, name)
+
+
+def _decode(chunk: bytes, name: str) -> str:
+    try:
+        return chunk.decode()
+    except UnicodeDecodeError:
+        raise InputError("is not text", name, REMEDY) from None
+
+
+def _parse(text: str, name: str, number: int) -> Iterable[dict]:
+    """The spots of some lines, at once if all is well, else line by line for the place of the error."""
+    try:
+        spots = json.loads(f"[{text.strip().replace(chr(10), ',')}]")
+        if len(spots) == text.count("\n") and _kinds(spots) <= _KINDS_IN_BULK:
+            return spots
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    lines = enumerate(text.split("\n"), number)
+    return (_parse_line(line, f"{name}:{number}") for number, line in lines if line.strip())
+
+
+def _kinds(spots: list[dict]) -> set[tuple]:
+    return {tuple(map(type, row)) for row in map(_values, spots)}
+
+
+def _parse_line(line: str, place: str) -> dict:
+    try:
+        spot = json.loads(line)
+    except (ValueError, RecursionError):
+        raise InputError("is not JSON, or cut short", place, REMEDY) from None
+    if not isinstance(spot, dict):
+        raise InputError("is not a JSON object", place, REMEDY)
+    if missing := [key for key in KEYS if key not in spot]:
+        raise InputError(f"has no {' or '.join(map(repr, missing))}", place, REMEDY)
+    if not _kinds([spot]) <= _KINDS or not math.isfinite(spot["position_ms"]):
+        raise InputError("has a value of the wrong kind", place, f"{REMEDY}: texts and numbers")
+    return spot
+
+
+@lru_cache(maxsize=1024)
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _results_in(path: Path) -> Iterator[tuple[str, tuple[str, callable]]]:
+    """Yield each game, and where its results lie with a function that reads them."""
+    if path.is_file() and path.name != RESULTS_NAME:
+        yield from _results_in_zip(path)
+        return
+    files = sorted(path.rglob(RESULTS_NAME)) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"holds no {RESULTS_NAME}", path, "check the path")
+    for file in files:
+        yield file.parent.as_posix(), (str(file), file.read_bytes)
+
+
+def _results_in_zip(path: Path) -> Iterator[tuple[str, tuple[str, callable]]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(name for name in archive.namelist() if PurePath(name).name == RESULTS_NAME)
+            if not names:
+                raise InputError(f"holds no {RESULTS_NAME}", path, "check the zip")
+            for name in names:
+                game = PurePath(name).parent.as_posix()
+                yield game, (f"{path}/{name}", lambda name=name: archive.read(name))
+    except zipfile.BadZipFile:
+        raise InputError("is a damaged zip", path, "make it again") from None
+
+
+def _predictions(text: bytes, place: str) -> list:
+    try:
+        predictions = json.loads(text)["predictions"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        predictions = None
+    if not isinstance(predictions, list):
+        raise InputError('is not SoccerNet\'s JSON with "predictions", or cut short', place, "write it again")
+    return predictions
+
+
+def _from_prediction(item: dict, game: str, place: str) -> dict:
+    try:
+        half, position_ms = int(item["half"]), int(item["position"])
+        label, confidence = item["label"], float(item["confidence"])
+        return dict(zip(KEYS, (f"{game}/{half}", half, position_ms, label, confidence), strict=True))
+    except KeyError as error:
+        raise InputError(f"has no {error}", place, "write it as SoccerNet does") from None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"is wrong ({error})", place, "write it as SoccerNet does") from None
+
+
+def _to_prediction(spot: dict) -> dict:
+    half, position_ms = spot["half"], int(spot["position_ms"])
+    minutes, seconds = divmod(position_ms // 1000, 60)
+    return {
+        "gameTime": f"{half} - {minutes}:{seconds}",
+        "label": spot["label"],
+        "position": str(position_ms),
+        "half": str(half),
+        "confidence": repr(float(spot["confidence"])),
+    }
+
+
+@contextmanager
+def _open_target(target: Path):
+    """Yield `write(name, text)` for files inside a zip or folder that appear all together, or not at all."""
+    if target.suffix.lower() == ".zip":
+        with atomic_path(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            yield archive.writestr
+        return
+    if target.exists() and not target.is_dir():
+        raise InputError("is a file", target, "name a folder or a .zip")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    try:
+        yield lambda name, text: _write_text(part / name, text)
+        for file in sorted(part.rglob(RESULTS_NAME)):
+            goal = target / file.relative_to(part)
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, goal)
+    finally:
+        shutil.rmtree(part)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")

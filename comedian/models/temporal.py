@@ -1,0 +1,54 @@
+"""The temporal transformer: tokens of a window look at each other (section 3.1).
+
+Letters: B windows, L tokens of a window, D width, C classes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from comedian.models.blocks import INIT_STD, LayerNorm, init_linear, transformer_blocks
+from comedian.recipes.model import ModelRecipe
+
+HEAD_STD = 0.01  # of the classifier's initial weights
+
+
+class TemporalTransformer(nn.Module):
+    """Mask tokens, time embedding, blocks, norm, and a head: linear to C classes, or nothing for C = 0."""
+
+    def __init__(self, recipe: ModelRecipe, num_classes: int = 0):
+        super().__init__()
+        self.recipe = recipe.validate()
+        width = recipe.embed_dim
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.time_embed = nn.Parameter(torch.zeros(1, recipe.num_tokens, width))
+        self.blocks = transformer_blocks(
+            width, recipe.temporal_depth, recipe.temporal_heads, recipe.mlp_ratio, recipe.drop_path
+        )
+        self.norm = LayerNorm(width)
+        self.apply(init_linear)
+        nn.init.trunc_normal_(self.time_embed, std=INIT_STD)
+        self.head = _classifier(width, num_classes) if num_classes else nn.Identity()
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Tokens (B, L, D) to tokens (B, L, D), or to logits (B, L, C) with a head.
+
+        Args:
+            mask: bool (B, L); these tokens are replaced by the mask token, before the time embedding.
+
+        Raises:
+            ValueError: L exceeds the recipe's `num_tokens`; fewer use the first time embeddings.
+        """
+        length = tokens.shape[1]
+        if length > self.recipe.num_tokens:
+            raise ValueError(f"{length} tokens, but the time embedding ends at {self.recipe.num_tokens}")
+        if mask is not None:
+            tokens = torch.where(mask[..., None], self.mask_token.to(tokens.dtype), tokens)
+        x = self.blocks(tokens + self.time_embed[:, :length])  # (B, L, D)
+        return self.head(self.norm(x))
+
+
+def _classifier(width: int, num_classes: int) -> nn.Linear:
+    head = nn.Linear(width, num_classes)
+    nn.init.normal_(head.weight, std=HEAD_STD)
+    nn.init.zeros_(head.bias)
+    return head

@@ -1,0 +1,164 @@
+"""Non-maximum suppression of spots: soft, hard and peak, each class and half on its own.
+
+Widths are full widths in seconds. Where scores are equal the earliest comes first. Plain Python, so
+that `nms` starts at once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heapreplace
+from itertools import groupby
+from operator import itemgetter
+
+from comedian.errors import InputError
+
+THRESHOLD = 0.001
+WINDOW_SECONDS = {"soft": 10.0, "hard": 5.0, "peak": 5.0}
+
+Kept = Iterable[tuple[int, float]]  # index of a spot that is kept, and its score
+
+
+def suppress(
+    spots: Iterable[dict],
+    method: str = "soft",
+    window_seconds: float | None = None,
+    windows: Mapping[str, float] | None = None,
+    threshold: float = THRESHOLD,
+) -> Iterator[dict]:
+    """Yield the spots that survive, half by half, in time order; only one half is held at a time.
+
+    Args:
+        spots: dicts as in `formats.events`; those of one (video, half) stand together.
+        method: "soft", "hard" or "peak".
+        window_seconds: full width; None is 10 for soft, 5 for the others.
+        windows: widths of single labels.
+        threshold: scores below it are dropped.
+
+    Raises:
+        InputError: spots of a half come back after another half.
+    """
+    for half in by_half(spots):
+        yield from suppress_half(half, method, window_seconds, windows, threshold)
+
+
+def by_half(spots: Iterable[dict]) -> Iterator[list[dict]]:
+    """Yield the spots of one (video, half) after the other.
+
+    Raises:
+        InputError: spots of a half come back after another half.
+    """
+    done = set()
+    for key, some in groupby(spots, key=itemgetter("video", "half")):
+        if key in done:
+            what = f"spots of half {key[1]} of {key[0]} come back after another half"
+            raise InputError(what, remedy="sort the lines first: sort FILE | nms")
+        done.add(key)
+        yield list(some)
+
+
+def suppress_half(
+    spots: Sequence[dict],
+    method: str = "soft",
+    window_seconds: float | None = None,
+    windows: Mapping[str, float] | None = None,
+    threshold: float = THRESHOLD,
+) -> list[dict]:
+    """The spots of one half that survive, in time order; arguments as in `suppress`."""
+    keep = METHODS[method]
+    default = WINDOW_SECONDS[method] if window_seconds is None else window_seconds
+    spots = sorted((spot for spot in spots if spot["confidence"] >= threshold), key=itemgetter("position_ms"))
+    places: dict[str, list[int]] = {}
+    for place, spot in enumerate(spots):
+        places.setdefault(spot["label"], []).append(place)
+    kept: dict[int, float] = {}
+    for label, some in places.items():
+        times = [spots[place]["position_ms"] for place in some]
+        scores = [spots[place]["confidence"] for place in some]
+        reach_ms = 500 * (windows or {}).get(label, default)
+        kept.update((some[index], score) for index, score in keep(times, scores, reach_ms, threshold))
+    return [_with_score(spots[place], kept[place]) for place in sorted(kept)]
+
+
+def keep_soft(times: list, scores: list[float], reach_ms: float, threshold: float) -> Kept:
+    """Take the maximum, multiply what is within reach by |Δt| / reach, repeat until below `threshold`.
+
+    Scores only fall, so the heap may hold old, higher ones: one that comes up is put back with its
+    score of now, and what comes up unchanged is the maximum.
+    """
+    scores = list(scores)
+    heap = [(-score, index) for index, score in enumerate(scores)]
+    heapify(heap)
+    kept = []
+    while heap:
+        key, index = heap[0]
+        score = scores[index]
+        if score < threshold:
+            heappop(heap)
+        elif score != -key:
+            heapreplace(heap, (-score, index))
+        else:
+            heappop(heap)
+            kept.append((index, score))
+            _decay(times, scores, index, reach_ms)
+    return kept
+
+
+def keep_hard(times: list, scores: list[float], reach_ms: float, threshold: float) -> Kept:
+    """Take the maximum, drop what is within reach, repeat (greedy)."""
+    free = [True] * len(scores)
+    kept = []
+    for index in sorted(range(len(scores)), key=scores.__getitem__, reverse=True):  # stable: earliest first
+        if free[index]:
+            kept.append((index, scores[index]))
+            for other in _within(times, index, reach_ms):
+                free[other] = False
+    return kept
+
+
+def keep_peak(times: list, scores: list[float], reach_ms: float, threshold: float) -> Kept:
+    """Keep what is the maximum of everything within reach (the authors' way); ties stay."""
+    kept = []
+    window: list[int] = []  # candidates, scores falling; window[head] is the maximum
+    head = end = 0
+    for index, time in enumerate(times):
+        while end < len(times) and times[end] - time <= reach_ms:
+            while len(window) > head and scores[window[-1]] < scores[end]:
+                window.pop()
+            window.append(end)
+            end += 1
+        while time - times[window[head]] > reach_ms:
+            head += 1
+        if scores[index] >= scores[window[head]]:
+            kept.append((index, scores[index]))
+    return kept
+
+
+METHODS = {"soft": keep_soft, "hard": keep_hard, "peak": keep_peak}
+
+
+def _decay(times: list, scores: list[float], index: int, reach_ms: float) -> None:
+    time = times[index]
+    for other in range(index - 1, -1, -1):
+        distance = time - times[other]
+        if distance >= reach_ms:
+            break
+        scores[other] *= distance / reach_ms
+    for other in range(index + 1, len(times)):
+        distance = times[other] - time
+        if distance >= reach_ms:
+            break
+        scores[other] *= distance / reach_ms
+
+
+def _within(times: list, index: int, reach_ms: float) -> Iterator[int]:
+    time, other = times[index], index
+    while other >= 0 and time - times[other] <= reach_ms:
+        yield other
+        other -= 1
+    other = index + 1
+    while other < len(times) and times[other] - time <= reach_ms:
+        yield other
+        other += 1
+
+
+def _with_score(spot: dict, score: float) -> dict:
+    return spot if spot["confidence"] == score else {**spot, "confidence": score}

@@ -1,0 +1,69 @@
+import tomllib
+
+import pytest
+
+from comedian.errors import InputError
+from comedian.recipes.resolve import presets, resolve, to_toml
+from comedian.recipes.stages import STAGES, FinetuneRecipe
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_vivit_tiny_is_the_defaults(stage):
+    assert resolve(stage, "vivit-tiny") == STAGES[stage]()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("preset", presets())
+def test_printed_recipe_reads_back(stage, preset, tmp_path):
+    recipe = resolve(stage, preset, ["optim.epochs=3" if stage != "finetune" else "full.epochs=3"])
+    (tmp_path / "own.toml").write_text(to_toml(stage, recipe))
+    assert resolve(stage, str(tmp_path / "own.toml")) == recipe
+
+
+def test_later_wins(tmp_path):
+    (tmp_path / "own.toml").write_text("[model]\nnum_tokens = 32\n[finetune]\nfull.epochs = 5\n")
+    own = str(tmp_path / "own.toml")
+    assert resolve("finetune", own).full.epochs == 5
+    assert resolve("finetune", own, ["full.epochs=6"]).full.epochs == 6
+    flags = {"full.epochs": 7, "full.batch_size": None}
+    recipe = resolve("finetune", own, ["full.epochs=6", "model.temporal_depth=4"], flags)
+    assert (recipe.full.epochs, recipe.model.num_tokens, recipe.model.temporal_depth) == (7, 32, 4)
+    assert recipe.full.batch_size == FinetuneRecipe().full.batch_size
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("ful.epochs=3", "did you mean full"),
+        ("full.epochs=many", "must be int"),
+        ("full.epochs=true", "must be int"),
+        ("full=3", "is a table"),
+        ("full.epochs", "is not key=value"),
+        ("classes=[1]", "must be str"),
+    ],
+)
+def test_bad_settings_are_told(setting, says):
+    with pytest.raises(InputError, match=says):
+        resolve("finetune", "smoke", [setting])
+
+
+def test_bad_files_are_told(tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[finetune\n")
+    with pytest.raises(InputError, match="is not TOML"):
+        resolve("finetune", str(bad))
+    bad.write_text("[fine-tune]\n")
+    with pytest.raises(InputError, match="did you mean finetune"):
+        resolve("finetune", str(bad))
+    with pytest.raises(InputError, match="no such recipe"):
+        resolve("finetune", "no-such")
+
+
+def test_the_papers_numbers():
+    """Section 4, implementation details, and method.md's best setting."""
+    moco, sce, classes = (resolve(stage, "vivit-tiny") for stage in STAGES)
+    assert moco.optim.peak_lr() == pytest.approx(5e-4 * 4)
+    assert sce.optim.peak_lr(128) == pytest.approx(0.002 * 32 / 256 * 2)
+    assert classes.full.peak_lr(128) == pytest.approx(5e-4 * 64 / 256 * 2)
+    assert resolve("finetune", "viswin-tiny").full.epochs == 10
+    assert tomllib.loads(to_toml("finetune", classes))["model"]["num_tokens"] == 64
