@@ -110,9 +110,9 @@ def _preset_of(init: str | None) -> str:
     if init is None or init.startswith("timm:"):
         return DEFAULT_RECIPE
     refuse_dash(init, "weights")
-    from comedian.formats.checkpoint import load_checkpoint
+    from comedian.formats.checkpoint import read_header
 
-    return load_checkpoint(init).header.recipe.get("preset", DEFAULT_RECIPE)
+    return read_header(init).recipe.get("preset", DEFAULT_RECIPE)
 
 
 def _emit(record: dict) -> None:

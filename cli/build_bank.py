@@ -13,42 +13,42 @@ from ._io import refuse_dash, warn
 from ._options import Device, Quiet, Root, Workers, pick_device
 from ._progress import progress
 
-SOURCES = typer.Argument(metavar="SOURCES…", help="Files, folders or .txt lists; with --query the bank.")
+SOURCES = typer.Argument(metavar="SOURCES", help="Files, folders or .txt lists; the bank with --query.")
 TEACHER = typer.Option(help="Run over frames: timm:NAME, timm:NAME@WEIGHTS, or a weights file of ours.")
-NAME = typer.Option(metavar="ENDING", help="Take feature files that end so [default: .npy].")
+FPS = typer.Option(help="Rows a second of feature files.")
+ENDING = typer.Option(metavar="ENDING", help="Take the feature files whose names end so.")
+NEIGHBOURS = typer.Option(min=1, help="Soft targets from so many nearest rows [default: from all].")
 QUERY = typer.Option(metavar="GAME@MM:SS", help="List the moments of the bank most like this one.")
+
+BUILD = frozenset("sources quiet output root dim tau neighbours dtype device".split())
+USES = {  # what each of the three uses has options for
+    "--query": frozenset("sources quiet query half num table".split()),
+    "--teacher": BUILD | {"teacher", "batch_size", "workers"},
+    "feature files": BUILD | {"features_fps", "features_offset", "features_name"},
+}
 
 
 def build_bank(
+    context: typer.Context,
     sources: Annotated[list[str], SOURCES],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Bank file to write.")] = None,
     teacher: Annotated[str | None, TEACHER] = None,
     root: Root = None,
-    features_fps: Annotated[
-        float | None, typer.Option(help="Rows a second of feature files [default: 1].")
-    ] = None,
-    features_offset: Annotated[
-        float | None, typer.Option(help="Seconds of their first row [default: 0].")
-    ] = None,
-    features_name: Annotated[str | None, NAME] = None,
+    features_fps: Annotated[float, FPS] = 1.0,
+    features_offset: Annotated[float, typer.Option(help="Seconds of their first row.")] = 0.0,
+    features_name: Annotated[str, ENDING] = ".npy",
     dim: Annotated[int, typer.Option(min=1, help="Width of a row after PCA, at most.")] = 512,
     tau: Annotated[float, typer.Option(help="Temperature of the soft targets.")] = 0.07,
-    neighbours: Annotated[
-        int | None, typer.Option(min=1, help="Soft targets from so many nearest rows [default: all rows].")
-    ] = None,
+    neighbours: Annotated[int | None, NEIGHBOURS] = None,
     dtype: Annotated[str, typer.Option(help="float16 or float32, of the rows.")] = "float16",
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Frame pairs the teacher sees at once [default: 32].")
-    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Frame pairs the teacher sees at once.")] = 32,
     device: Device = "auto",
     workers: Workers = 2,
-    quiet: Quiet = False,
     query: Annotated[str | None, QUERY] = None,
     half: Annotated[int | None, typer.Option(help="Half of --query [default: its file's, else 1].")] = None,
     num: Annotated[int, typer.Option("-k", min=1, help="Moments that --query lists.")] = 10,
-    table: Annotated[
-        bool, typer.Option("--table", help="A table in place of JSON Lines for --query.")
-    ] = False,
+    table: Annotated[bool, typer.Option("--table", help="A table in place of JSON Lines.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make a bank from .npy feature files, or from frames seen by a --teacher.
 
@@ -58,45 +58,44 @@ def build_bank(
     """
     for path in (output, teacher, *sources):
         refuse_dash(path, "features, frames, weights and banks")
-    if query is not None:
-        _list_moments(sources, output, query, half, num, table)
+    use = "--query" if query else "--teacher" if teacher else "feature files"
+    if not quiet:
+        _warn_ignored(context, use)
+    if query:
+        _list_moments(sources, query, half, num, table)
         return
     if output is None or output.is_dir():
         raise InputError("no output file was given", output, "name a bank file with -o")
-    _warn_ignored(bool(teacher), batch_size, features_fps, features_offset, features_name)
-    from comedian.formats.games import FEATURES_SUFFIXES, FRAMES_SUFFIXES, find_games
+    from comedian.formats.games import FRAMES_SUFFIXES, find_games
     from comedian.recipes.bank import BankRecipe
 
     recipe = BankRecipe(dim, tau, neighbours, dtype)
-    suffixes = frozenset({features_name.lower()}) if features_name else FEATURES_SUFFIXES
-    games = find_games(sources, FRAMES_SUFFIXES if teacher else suffixes, root)
+    games = find_games(sources, FRAMES_SUFFIXES if teacher else frozenset({features_name.lower()}), root)
     with progress(quiet) as report:
         shared = {"device": pick_device(device), "report": report}
         if teacher:
             from comedian.training.teacher import bank_from_frames
 
-            batch = {"batch_size": batch_size or 32, "workers": workers}
-            summary = bank_from_frames(games, teacher, output, recipe, **batch, **shared)
+            options = {"batch_size": batch_size, "workers": workers}
+            summary = bank_from_frames(games, teacher, output, recipe, **options, **shared)
         else:
             from comedian.bank import bank_from_features
 
-            times = {"features_fps": features_fps or 1.0, "offset_seconds": features_offset or 0.0}
-            summary = bank_from_features(games, output, recipe, **times, **shared)
+            options = {"features_fps": features_fps, "offset_seconds": features_offset}
+            summary = bank_from_features(games, output, recipe, **options, **shared)
     print(json.dumps(summary))
 
 
-def _warn_ignored(has_teacher: bool, batch_size, *of_features) -> None:
-    names = ("--features-fps", "--features-offset", "--features-name")
-    given = dict(zip(names, of_features, strict=True)) if has_teacher else {"--batch-size": batch_size}
-    for option in [option for option, value in given.items() if value is not None]:
-        warn("build-bank", f"{option} has no effect with{'' if has_teacher else 'out'} --teacher")
+def _warn_ignored(context: typer.Context, use: str) -> None:
+    for name in context.params:
+        if name not in USES[use] and context.get_parameter_source(name).name == "COMMANDLINE":
+            option = "-k" if name == "num" else f"--{name.replace('_', '-')}"
+            warn("build-bank", f"{option} has no effect with {use}")
 
 
-def _list_moments(sources, output, query, half, num, table) -> None:
-    if len(sources) != 1 or output is not None:
-        raise InputError(
-            "--query takes one bank and writes no file", remedy="leave -o and more sources out"
-        )
+def _list_moments(sources: list[str], query: str, half: int | None, num: int, table: bool) -> None:
+    if len(sources) != 1:
+        raise InputError("--query looks into one bank", remedy="name one bank file")
     from comedian.bank import nearest_moments, parse_moment
     from comedian.formats.bank import Bank
 

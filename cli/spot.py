@@ -83,16 +83,15 @@ def _load(names: list[str] | None, ignored_seconds: float | None, merge: str | N
     from dataclasses import replace
 
     from comedian.models.load import load_spotter
-    from comedian.recipes.resolve import merge as merged
-    from comedian.recipes.stages import SpotRecipe
 
     names = names or [name for name in [os.environ.get("COMEDIAN_MODEL")] if name]
     if not names:
         raise InputError("no model", remedy="name one with --model or COMEDIAN_MODEL; finetune makes them")
     spotters = [load_spotter(name) for name in names]
-    recipe = merged(SpotRecipe(), spotters[0].header.recipe.get("spot", {}), names[0])
     flags = {"ignored_seconds": ignored_seconds, "merge": merge}
-    return spotters, replace(recipe, **{key: value for key, value in flags.items() if value is not None})
+    return spotters, replace(
+        spotters[0].spot, **{key: value for key, value in flags.items() if value is not None}
+    )
 
 
 def _damage(source, quiet: bool):

@@ -37,6 +37,9 @@ class Geometry:
     height: int
     sampling: str
 
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} pixels, {self.fps:g} a second, {self.sampling} sampling"
+
 
 @dataclass(frozen=True)
 class Header:
@@ -123,14 +126,19 @@ def _metadata(path: str | Path) -> dict[str, str]:
 
 
 def _header(path: str | Path, metadata: dict[str, str]) -> Header:
-    foreign = InputError("holds weights, but not ours", path, f"give weights made by {_makers()}")
     if metadata.get("format") != json.dumps(FORMAT):
-        raise foreign
-    values = {name: json.loads(value) for name, value in metadata.items()}
-    if values["version"] > VERSION:
-        raise InputError(
-            f"has version {values['version']}, this program reads up to {VERSION}", path, "update comedian"
-        )
+        raise InputError("holds weights, but not ours", path, f"give weights made by {_makers()}")
+    try:
+        values = {name: json.loads(value) for name, value in metadata.items()}
+        if values["version"] <= VERSION:
+            return _parsed(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"its header is damaged: {error}", path, "make it again") from None
+    version = values["version"]
+    raise InputError(f"has version {version}, this program reads up to {VERSION}", path, "update comedian")
+
+
+def _parsed(values: dict) -> Header:
     values = {part.name: values[part.name] for part in fields(Header)}
     values["model"] = ModelRecipe(**{name: _frozen(value) for name, value in values["model"].items()})
     values["geometry"] = Geometry(**values["geometry"])

@@ -12,9 +12,10 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby, product
 from operator import itemgetter
 from pathlib import Path, PurePath
@@ -69,12 +70,13 @@ def write_spot(stream: TextIO, spot: dict) -> None:
 
 def is_soccernet(path: str | Path) -> bool:
     """Whether spots lie there in SoccerNet's form: a folder, a zip, or a `results_spotting.json`."""
-    return Path(path).is_dir() or Path(path).name == RESULTS_NAME or zipfile.is_zipfile(path)
+    path = Path(path)
+    return path.is_dir() or (path.is_file() and (path.name == RESULTS_NAME or path.suffix.lower() == ".zip"))
 
 
 def list_soccernet(path: str | Path) -> list[str]:
     """Paths of the games for which a folder, zip or file holds results, be they empty, in order."""
-    return [game for game, _ in _results_in(Path(path))]
+    return [game for game, *_ in _results_in(Path(path))]
 
 
 def read_soccernet(path: str | Path) -> Iterator[dict]:
@@ -85,10 +87,10 @@ def read_soccernet(path: str | Path) -> Iterator[dict]:
     Raises:
         InputError: nothing of the kind is there, or a file is not as SoccerNet lays it down.
     """
-    for game, (place, text) in _results_in(Path(path)):
+    for game, place, read in _results_in(Path(path)):
         spots = [
             _from_prediction(item, game, f"{place}: prediction {number}")
-            for number, item in enumerate(_predictions(text(), place), 1)
+            for number, item in enumerate(_predictions(read(), place), 1)
         ]
         yield from sorted(spots, key=itemgetter("half"))
 
@@ -189,8 +191,8 @@ def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _results_in(path: Path) -> Iterator[tuple[str, tuple[str, callable]]]:
-    """Yield each game, and where its results lie with a function that reads them."""
+def _results_in(path: Path) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
+    """Yield each game, where its results lie, and a function that reads them."""
     if path.is_file() and path.name != RESULTS_NAME:
         yield from _results_in_zip(path)
         return
@@ -198,20 +200,27 @@ def _results_in(path: Path) -> Iterator[tuple[str, tuple[str, callable]]]:
     if not files:
         raise InputError(f"holds no {RESULTS_NAME}", path, "check the path")
     for file in files:
-        yield file.parent.as_posix(), (str(file), file.read_bytes)
+        yield file.parent.as_posix(), str(file), file.read_bytes
 
 
-def _results_in_zip(path: Path) -> Iterator[tuple[str, tuple[str, callable]]]:
+def _results_in_zip(path: Path) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(name for name in archive.namelist() if PurePath(name).name == RESULTS_NAME)
-            if not names:
-                raise InputError(f"holds no {RESULTS_NAME}", path, "check the zip")
-            for name in names:
-                game = PurePath(name).parent.as_posix()
-                yield game, (f"{path}/{name}", lambda name=name: archive.read(name))
+        archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
         raise InputError("is a damaged zip", path, "make it again") from None
+    with archive:
+        names = sorted(name for name in archive.namelist() if PurePath(name).name == RESULTS_NAME)
+        if not names:
+            raise InputError(f"holds no {RESULTS_NAME}", path, "check the zip")
+        for name in names:
+            yield PurePath(name).parent.as_posix(), f"{path}/{name}", partial(_read_member, archive, name)
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        raise InputError("is a damaged zip", archive.filename, "make it again") from None
 
 
 def _predictions(text: bytes, place: str) -> list:

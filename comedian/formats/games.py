@@ -16,7 +16,6 @@ VIDEO_SUFFIXES = frozenset(
     ".mkv .mp4 .avi .mov .ts .m2ts .mts .mpg .mpeg .webm .m4v .wmv .flv .ogv .3gp .mxf".split()
 )
 FRAMES_SUFFIXES = frozenset({".h5"})
-FEATURES_SUFFIXES = frozenset({".npy"})
 LABELS_NAME = "Labels-v2.json"
 
 
@@ -64,7 +63,7 @@ def find_games(
         sources: each a file with one of `suffixes`, a folder (a game, or searched for games),
             or a `.txt` list of game folders.
         suffixes: which files count as halves, `VIDEO_SUFFIXES`, `FRAMES_SUFFIXES`, or endings of
-            feature files such as `FEATURES_SUFFIXES` and `{"baidu_soccer_embeddings.npy"}`.
+            feature files such as `{".npy"}` or `{"baidu_soccer_embeddings.npy"}`.
         root: folder that a list's lines start from; the list's own folder when None.
 
     Raises:

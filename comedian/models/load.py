@@ -10,6 +10,8 @@ from comedian.formats.checkpoint import Checkpoint, Header, load_checkpoint, sav
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import Spotter, build_spatial
 from comedian.models.temporal import TemporalTransformer
+from comedian.recipes.resolve import merge
+from comedian.recipes.stages import SpotRecipe
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -38,11 +40,12 @@ def save_spotter(
 
 
 def load_spotter(path: str | Path) -> Spotter:
-    """A spotter in eval mode on the CPU, with `geometry`, `mean` and `std` as it was trained."""
+    """A spotter in eval mode on the CPU, with `geometry`, `mean`, `std` and `spot` as it was trained."""
     checkpoint = load_checkpoint(path, expect="spotter")
     header = checkpoint.header
     spotter = Spotter(header.model, header.classes)
     spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
+    spotter.spot = merge(SpotRecipe(), header.recipe.get("spot", {}), str(path))
     return _filled(spotter, checkpoint.tensors, path)
 
 

@@ -15,6 +15,7 @@ from comedian.models.swin import SwinSpatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.models.vit import ViTSpatial
 from comedian.recipes.model import ModelRecipe
+from comedian.recipes.stages import SpotRecipe
 
 
 class Spotter(nn.Module):
@@ -26,9 +27,11 @@ class Spotter(nn.Module):
         classes: names of the C classes, in the order of the logits.
         geometry: the stored frames it was trained on, before the resize; None before training.
         mean, std: normalisation of pixels in 0..1, one number for all channels.
+        spot: how its windows slide over a half.
     """
 
     geometry: Geometry | None = None
+    spot = SpotRecipe()
     mean, std = 0.45, 0.225
 
     def __init__(self, recipe: ModelRecipe, classes: Sequence[str]):

@@ -10,8 +10,9 @@ from pickle import UnpicklingError
 import safetensors.torch
 import timm
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
-from timm.layers import resample_abs_pos_embed, resize_rel_pos_bias_table
+from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
 from comedian.errors import InputError
@@ -89,11 +90,18 @@ def _fitted(spatial: SpatialEncoder, name: str, value: Tensor) -> Tensor:
         grid = [recipe.image_height // recipe.patch_size, recipe.image_width // recipe.patch_size]
         return resample_abs_pos_embed(value, grid)
     if name.endswith("relative_position_bias_table"):  # ((2w − 1)², h)
-        attention = spatial.get_submodule(name.rpartition(".")[0])
-        return resize_rel_pos_bias_table(
-            value, attention.window_size, tuple(attention.relative_position_bias_table.shape)
-        )
+        return _resampled_bias(value, spatial.get_submodule(name.rpartition(".")[0]).window_size)
     return value
+
+
+def _resampled_bias(table: Tensor, window_size: tuple[int, int]) -> Tensor:
+    """A table of relative positions, one row an offset, for another window size."""
+    edge = math.isqrt(len(table))  # 2w − 1, of the image model's square windows
+    size = [2 * side - 1 for side in window_size]
+    if [edge, edge] == size or edge * edge != len(table):
+        return table
+    planes = table.T.reshape(1, -1, edge, edge)  # (1, h, 2w − 1, 2w − 1)
+    return F.interpolate(planes, size, mode="bicubic").flatten(2)[0].T
 
 
 def _check_names(wanted: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:

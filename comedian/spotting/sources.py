@@ -15,7 +15,7 @@ from comedian.formats.scores import HalfScores, ScoresFile, is_scores_file
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.ahead import ahead
-from comedian.spotting.infer import Scores, score_stream
+from comedian.spotting.infer import Scores, join, score_stream
 from comedian.video import probe, sample_frames
 
 FRAMES_AHEAD = 256  # decoded frames that may wait for the network
@@ -66,6 +66,14 @@ def score_source(
     """
     frames = _frames(source, spotters[0].geometry, on_damage)
     return score_stream(ahead(frames, FRAMES_AHEAD), spotters, spot, device)
+
+
+def score_video(
+    path: str | Path, spotters: Sequence[Spotter], device: torch.device | str = "cpu"
+) -> Scores:
+    """All scores of one video or frames file, windows sliding as the first spotter was trained."""
+    (source,) = _sources_of(path, None)
+    return join(score_source(source, spotters, spotters[0].spot, torch.device(device)))
 
 
 def average_saved(files: Sequence[ScoresFile]) -> Iterator[HalfScores]:

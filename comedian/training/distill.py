@@ -113,7 +113,7 @@ def distill(
     finally:
         loader.close()
     parts = {"spatial": spatial, "temporal": temporal, "projector": step.projector}
-    parents = [init if is_ours(init) else None, bank.path]
+    parents = [*([init] if is_ours(init) else []), bank.path]
     finish(run.output, "distilled", parts, recipe, halves, preset=preset, parents=parents)
 
 

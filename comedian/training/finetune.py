@@ -12,16 +12,17 @@ from torch import Tensor, nn
 
 from comedian.augment import apply, draw
 from comedian.clips import ClipLoader, Halves, share_between_halves, uniform_windows
-from comedian.formats.checkpoint import load_checkpoint
+from comedian.formats.checkpoint import read_header
 from comedian.formats.labels import Action
 from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
+from comedian.models.load import load_trunk
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
 from comedian.training import distributed
 from comedian.training.loop import Run, fit, interrupted_stage
 from comedian.training.masks import draw_masks
 from comedian.training.schedule import seed_of
-from comedian.training.start import check_start, finish, is_ours, load_part, start_spatial
+from comedian.training.start import check_start, finish, is_ours, start_spatial
 from comedian.training.validate import Validation
 
 HEAD_STAGE, FULL_STAGE = "finetune head", "finetune"
@@ -109,12 +110,10 @@ def finetune(
         _train(HEAD_STAGE, step, recipe.head, halves, labels, run, validation)
     step.freeze_trunk(False)
     _train(FULL_STAGE, step, full_optim(recipe, distilled), halves, labels, run, validation)
-    tensors = step.best["tensors"] or spotter.state_dict()
-    parts = {"spatial": {}, "temporal": {}}
-    for name, value in tensors.items():
-        prefix, _, rest = name.partition(".")
-        parts[prefix][rest] = value
-    parents = [init if is_ours(init) else None]
+    if step.best["tensors"]:
+        spotter.load_state_dict(step.best["tensors"])
+    parts = {"spatial": spotter.spatial, "temporal": spotter.temporal}
+    parents = [init] if is_ours(init) else []
     finish(
         run.output, "spotter", parts, recipe, halves, classes=recipe.classes, preset=preset, parents=parents
     )
@@ -122,19 +121,15 @@ def finetune(
 
 def start_spotter(init: str | None, recipe: FinetuneRecipe, halves: Halves) -> tuple[Spotter, bool]:
     """A spotter with its start, and whether that start was distilled (both transformers)."""
-    if not is_ours(init) or load_checkpoint(init).kind == "spatial":
-        spotter = Spotter(recipe.model, recipe.classes)
-        spotter.spatial = start_spatial(init, recipe.model, halves)
-        spotter.geometry = halves.geometry
-        return spotter, False
-    checkpoint = load_checkpoint(init)
-    check_start(init, checkpoint.header, recipe.model, halves, spatial_only=False)
     spotter = Spotter(recipe.model, recipe.classes)
     spotter.geometry = halves.geometry
-    load_part(spotter.spatial, checkpoint.tensors, "spatial.", init)
-    trunk = {name: value for name, value in checkpoint.tensors.items() if ".head." not in name}
-    head = {f"temporal.head.{name}": value for name, value in spotter.temporal.head.state_dict().items()}
-    load_part(spotter.temporal, trunk | head, "temporal.", init)
+    spotter.spatial = start_spatial(init, recipe.model, halves)
+    header = read_header(init) if is_ours(init) else None
+    if header is None or header.kind == "spatial":
+        return spotter, False
+    check_start(init, header, recipe.model, halves, spatial_only=False)
+    _, trunk = load_trunk(init)
+    spotter.temporal.load_state_dict(trunk.state_dict(), strict=False)  # all but the head
     return spotter, True
 
 

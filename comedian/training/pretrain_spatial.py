@@ -107,5 +107,5 @@ def pretrain_spatial(
         recipe,
         halves,
         preset=preset,
-        parents=[init if is_ours(init) else None],
+        parents=[init] if is_ours(init) else [],
     )

@@ -1,14 +1,15 @@
 """Where a stage starts from and what it leaves: frames, initial weights, the finished checkpoint."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from comedian.clips import Halves
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Header, load_checkpoint, save_checkpoint
+from comedian.formats.checkpoint import Header, read_header, save_checkpoint
 from comedian.formats.provenance import provenance
+from comedian.models.load import load_spatial
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import build_spatial
 from comedian.models.timm_start import load_timm_spatial
@@ -26,14 +27,11 @@ def is_ours(init: str | None) -> bool:
 def start_spatial(init: str | None, model: ModelRecipe, halves: Halves) -> SpatialEncoder:
     """A spatial transformer: random, from `timm:NAME`, or from a weights file of ours."""
     spatial = build_spatial(model)
-    if init is None:
-        return spatial
-    if not is_ours(init):
+    if is_ours(init):
+        check_start(init, read_header(init), model, halves, spatial_only=True)
+        spatial.load_state_dict(load_spatial(init).state_dict())
+    elif init is not None:
         load_timm_spatial(spatial, init.removeprefix("timm:"))
-        return spatial
-    checkpoint = load_checkpoint(init)
-    check_start(init, checkpoint.header, model, halves, spatial_only=True)
-    load_part(spatial, checkpoint.tensors, "spatial.", init)
     return spatial
 
 
@@ -56,42 +54,27 @@ def check_start(init: str, header: Header, model: ModelRecipe, halves: Halves, s
         )
 
 
-def load_part(module: nn.Module, tensors: dict[str, Tensor], prefix: str, file: str) -> None:
-    """Load the tensors under a prefix into a module, all of them and nothing else."""
-    part = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    if not part:
-        raise InputError(
-            f"has no {prefix.rstrip('.')} weights", file, "start from an earlier step's output"
-        )
-    module.load_state_dict(part)
-
-
-def finish(
-    output: Path, kind: str, modules: dict[str, nn.Module | dict], recipe, halves: Halves, **header
-) -> None:
+def finish(output: Path, kind: str, modules: dict[str, nn.Module], recipe, halves: Halves, **about) -> None:
     """Save a stage's result; rank 0 only.
 
     Args:
-        modules: prefix ("spatial", "temporal", "projector") -> module or its state dict.
-        header: `classes`, `preset` and `parents`.
+        modules: prefix of the tensors' names ("spatial", "temporal", "projector") -> module.
+        about: `classes` of a spotter, the `preset` that was named, and the `parents` that were files.
     """
     if distributed.rank() != 0:
         return
-    tensors = {}
-    for prefix, module in modules.items():
-        state = module.state_dict() if isinstance(module, nn.Module) else module
-        tensors |= {f"{prefix}.{name}": value for name, value in state.items()}
-    resolved = {"preset": header["preset"], **asdict(recipe)}
-    save_checkpoint(
-        output,
-        kind,
-        tensors,
-        Header(
-            kind=kind,
-            model=replace(recipe.model),
-            classes=tuple(header.get("classes", ())),
-            geometry=halves.geometry,
-            recipe=resolved,
-            provenance=provenance(resolved, [path for path in header["parents"] if path]),
-        ),
+    resolved = {"preset": about["preset"], **asdict(recipe)}
+    header = Header(
+        kind=kind,
+        model=recipe.model,
+        classes=tuple(about.get("classes", ())),
+        geometry=halves.geometry,
+        recipe=resolved,
+        provenance=provenance(resolved, about["parents"]),
     )
+    tensors = {
+        f"{prefix}.{name}": value
+        for prefix, module in modules.items()
+        for name, value in module.state_dict().items()
+    }
+    save_checkpoint(output, kind, tensors, header)

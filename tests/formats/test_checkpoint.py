@@ -1,0 +1,127 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from comedian.errors import InputError
+from comedian.formats import checkpoint as module
+from comedian.formats.checkpoint import Geometry, Header, load_checkpoint, read_header, save_checkpoint
+from comedian.recipes.model import ModelRecipe
+
+HEADER = Header(
+    kind="spotter",
+    model=ModelRecipe(backbone="viswin", swin_depths=(1, 2), swin_heads=(3, 6), drop_path=0.05),
+    geometry=Geometry(fps=2.0, width=398, height=224, sampling="screen"),
+    classes=("Goal", "Yellow->red card", "Ünïcode"),
+    mean=0.5,
+    std=0.25,
+    recipe={"optim": {"base_lr": 5e-4}, "preset": "smoke"},
+    provenance=json.dumps({"command": "finetune a b", "parents": []}),
+)
+TENSORS = {
+    "spatial.weight": torch.randn(3, 4).T,  # not contiguous
+    "temporal.head.bias": torch.arange(5, dtype=torch.int64),
+    "projector.0.weight": torch.randn(2, 2).bfloat16(),
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    save_checkpoint(tmp_path / "a.safetensors", "spotter", TENSORS, HEADER)
+    return tmp_path / "a.safetensors"
+
+
+def refused(path, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        load_checkpoint(path, **options)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_round_trip(path):
+    checkpoint = load_checkpoint(path)
+    assert (checkpoint.kind, checkpoint.header) == ("spotter", HEADER)
+    assert read_header(path) == HEADER
+    assert checkpoint.tensors.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        assert checkpoint.tensors[name].dtype == tensor.dtype
+        assert torch.equal(checkpoint.tensors[name], tensor)
+
+
+def test_the_header_is_plain_json_that_other_programs_read(path):
+    with safe_open(path, framework="numpy") as file:
+        values = {name: json.loads(text) for name, text in file.metadata().items()}
+    assert (values["format"], values["version"], values["kind"]) == ("comedian weights", 1, "spotter")
+    assert values["geometry"] == {"fps": 2.0, "width": 398, "height": 224, "sampling": "screen"}
+    assert values["provenance"]["command"] == "finetune a b"
+
+
+def test_kinds(path):
+    assert load_checkpoint(path, expect=("distilled", "spotter")).kind == "spotter"
+    assert "is a spotter checkpoint, but a spatial is needed; run pretrain-spatial" in refused(
+        path, expect="spatial"
+    )
+    save_checkpoint(path, "spatial", TENSORS, replace(HEADER, kind="spatial"))
+    assert "is a spatial checkpoint, but a spotter is needed; run finetune" in refused(
+        path, expect="spotter"
+    )
+
+
+def test_missing(tmp_path):
+    assert "no such weights file" in refused(tmp_path / "absent.safetensors")
+    assert "no such weights file" in refused(tmp_path)
+
+
+def test_cut_short_at_any_place(path):
+    whole = path.read_bytes()
+    for size in (20, 300, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert "is cut short; copy or make it again" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"not a weights file at all", b"\x89HDF\r\n\x1a\n" + b"\0" * 64]
+)
+def test_not_safetensors(tmp_path, content):
+    (tmp_path / "a.safetensors").write_bytes(content)
+    assert "is not a safetensors file; give weights made by" in refused(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
+def test_foreign_weights(tmp_path, metadata):
+    save_file({"weight": torch.ones(2)}, tmp_path / "a.safetensors", metadata)
+    assert "holds weights, but not ours" in refused(tmp_path / "a.safetensors")
+
+
+def test_newer_version(path, monkeypatch):
+    monkeypatch.setattr(module, "VERSION", 2)
+    save_checkpoint(path, "spotter", TENSORS, HEADER)
+    monkeypatch.undo()
+    assert "has version 2, this program reads up to 1; update comedian" in refused(path)
+
+
+def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
+    before = path.read_bytes()
+
+    def full(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(OSError, match="disk full"):
+        save_checkpoint(path, "spotter", TENSORS, HEADER)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["a.safetensors"]
+
+
+def test_a_header_with_an_unknown_field_or_a_missing_one(path):
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    model = json.loads(metadata["model"]) | {"color": "red"}
+    save_file({"a": torch.ones(1)}, path, metadata | {"model": json.dumps(model)})
+    assert "its header is damaged" in refused(path)
+    del metadata["geometry"]
+    save_file({"a": torch.ones(1)}, path, metadata)
+    assert "its header is damaged" in refused(path)

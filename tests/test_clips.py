@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from comedian.clips import (
+    ClipLoader,
+    Halves,
+    every_second,
+    share_between_halves,
+    stratified_windows,
+    uniform_windows,
+)
+from comedian.errors import InputError
+from comedian.formats.frames import write_frames
+from comedian.formats.games import FRAMES_SUFFIXES, find_games
+
+
+def make_half(path, num_frames, fps=2.0, size=(16, 8)):
+    """A raw frames file whose frame k is filled with k."""
+    frames = ((k / fps, np.full((size[1], size[0], 3), k % 256, np.uint8)) for k in range(num_frames))
+    options = {
+        "encoding": "raw",
+        "video": f"{path}.mkv",
+        "half": 1,
+        "sampling": "screen",
+        "provenance": "{}",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_frames(path, frames, fps=fps, size=size, **options)
+
+
+@pytest.fixture
+def halves(tmp_path):
+    make_half(tmp_path / "game a" / "1_x.h5", 41)
+    make_half(tmp_path / "game a" / "2_x.h5", 64)
+    make_half(tmp_path / "game b" / "1_x.h5", 20)
+    return Halves.open(find_games([tmp_path], FRAMES_SUFFIXES))
+
+
+def test_halves_know_their_games(halves):
+    assert halves.names == ["game a", "game b"]
+    assert halves.games == [0, 0, 1]
+    assert halves.name_of(2) == "game b"
+
+
+def test_every_second_is_every_whole_second_once(halves):
+    clips = every_second(halves.files)
+    assert [start for half, start in clips if half == 0] == list(range(0, 40, 2))
+    assert [start for half, start in clips if half == 1] == list(range(0, 64, 2))
+    assert [start for half, start in clips if half == 2] == list(range(0, 20, 2))
+
+
+def test_stratified_windows_fall_one_in_each_stretch(halves):
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        windows = stratified_windows(halves.files[:2], 16, [4, 7], rng)
+        for half, count in ((0, 4), (1, 7)):
+            starts = windows[windows[:, 0] == half][:, 1]
+            possible = len(halves.files[half]) - 16 + 1
+            assert (starts * count // possible == np.arange(count)).sum() >= count - 1
+            assert starts.min() >= 0
+            assert starts.max() <= possible - 1
+            assert (np.diff(starts) >= 0).all()
+
+
+def test_uniform_windows_hold_both_edges_and_reach_everywhere(halves):
+    rng = np.random.default_rng(0)
+    starts = []
+    for _ in range(400):
+        windows = uniform_windows(halves.files[1:2], 16, [5], rng)[:, 1]
+        assert list(windows[:2]) == [0, 48]
+        starts += list(windows[2:])
+    counts = np.bincount(starts, minlength=49)
+    assert len(counts) == 49
+    assert counts.min() > 5
+
+
+def test_windows_longer_than_a_half_are_told(halves):
+    with pytest.raises(InputError, match="has 20 frames, a window needs 32"):
+        uniform_windows(halves.files, 32, [2, 2, 2], np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("per_game", [1, 2, 7, 50])
+def test_a_games_windows_are_shared_by_its_halves(per_game):
+    shares = share_between_halves([0, 0, 1, 2, 2], per_game)
+    assert shares[0] + shares[1] == shares[2] == shares[3] + shares[4] == per_game
+    assert abs(shares[0] - shares[1]) <= 1
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches_hold_the_frames_asked_for(halves, workers):
+    loader = ClipLoader(halves.files, 4, workers)
+    clips = np.random.default_rng(0).integers(0, 16, (5, 3, 2)) % [3, 16]
+    for wanted, batch in zip(clips, loader.batches(clips), strict=True):
+        assert batch.shape == (3, 4, 8, 16, 3)
+        expected = wanted[:, 1, None] + np.arange(4)
+        np.testing.assert_array_equal(batch[:, :, 0, 0, 0], expected)
+    loader.close()
+
+
+def test_too_few_clips_for_a_batch_are_told(halves):
+    with pytest.raises(InputError, match="a batch needs 11"):
+        halves.steps(10, 11)
+    assert halves.steps(23, 11) == 2
+
+
+def test_halves_must_be_alike(tmp_path):
+    make_half(tmp_path / "a" / "1_x.h5", 20)
+    make_half(tmp_path / "b" / "1_x.h5", 20, size=(16, 16))
+    with pytest.raises(InputError, match="extract all games alike"):
+        Halves.open(find_games([tmp_path], FRAMES_SUFFIXES))
