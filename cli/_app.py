@@ -1,5 +1,6 @@
 """What makes a Python function a well-behaved Unix command."""
 
+import functools
 import os
 import signal
 import sys
@@ -31,21 +32,34 @@ def command(
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command(name, epilog=f"Example: {example}")(function)
+    app.command(name, epilog=f"Example: {example}")(_guarded(function, name))
 
     def main(argv: Sequence[str] | None = None) -> None:
-        sys.exit(_run(app, name, argv))
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            app(args=None if argv is None else list(argv), prog_name=name)
+        except SystemExit as end:
+            sys.exit(_flushed(end.code if isinstance(end.code, int) else int(bool(end.code))))
 
     return main
 
 
-def _run(app: typer.Typer, name: str, argv: Sequence[str] | None) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+def _guarded(function: Callable, name: str) -> Callable:
+    """The function, ending in an exit status; inside Typer, which has its own way with some errors."""
+
+    @functools.wraps(function)
+    def run(*arguments, **options) -> None:
+        if status := _status(functools.partial(function, *arguments, **options), name):
+            sys.exit(status)
+
+    return run
+
+
+def _status(call: Callable[[], None], name: str) -> int:
     try:
-        app(args=None if argv is None else list(argv), prog_name=name, standalone_mode=True)
+        call()
+        sys.stdout.flush()
         return 0
-    except SystemExit as end:
-        return _flushed(end.code if isinstance(end.code, int) else int(bool(end.code)))
     except BrokenPipeError:
         _silence_stdout()
         return 0

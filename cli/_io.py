@@ -20,8 +20,22 @@ def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
         return
     if Path(name).is_dir():
         raise InputError("is a folder", name, f"name a file with {awaited}")
+    if not Path(name).exists():
+        raise InputError("no such file", name, "check the path")
     with Path(name).open(encoding="utf-8") as stream:
         yield stream
+
+
+@contextmanager
+def open_spots(name: str, command: str) -> Iterator[Iterator[dict]]:
+    """Open spots: JSON Lines, standard input for `-`, or SoccerNet's results in a folder or zip."""
+    from comedian.formats.events import is_soccernet, read_soccernet, read_spots
+
+    if name != "-" and is_soccernet(name):
+        yield read_soccernet(name)
+        return
+    with open_input(name, command, "spots") as stream:
+        yield read_spots(stream, "standard input" if name == "-" else name)
 
 
 @contextmanager

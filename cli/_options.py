@@ -13,6 +13,10 @@ Workers = Annotated[int, typer.Option(min=1, help="Threads that decode frames.")
 Root = Annotated[
     Path | None, typer.Option(help="Folder that a list's lines start from [default: the list's].")
 ]
+Prefer = Annotated[
+    str | None,
+    typer.Option(metavar="ENDING", help="Of several files for one half take the one named so: 224p."),
+]
 
 
 def pick_device(name: str):

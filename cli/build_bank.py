@@ -21,7 +21,7 @@ NEIGHBOURS = typer.Option(min=1, help="Soft targets from so many nearest rows [d
 QUERY = typer.Option(metavar="GAME@MM:SS", help="List the moments of the bank most like this one.")
 
 BUILD = frozenset("sources quiet output root dim tau neighbours dtype device".split())
-USES = {  # what each of the three uses has options for
+USES = {  # the options of each of the three uses
     "--query": frozenset("sources quiet query half num table".split()),
     "--teacher": BUILD | {"teacher", "batch_size", "workers"},
     "feature files": BUILD | {"features_fps", "features_offset", "features_name"},
@@ -58,9 +58,7 @@ def build_bank(
     """
     for path in (output, teacher, *sources):
         refuse_dash(path, "features, frames, weights and banks")
-    use = "--query" if query else "--teacher" if teacher else "feature files"
-    if not quiet:
-        _warn_ignored(context, use)
+    _warn_ignored(context, "--query" if query else "--teacher" if teacher else "feature files", quiet)
     if query:
         _list_moments(sources, query, half, num, table)
         return
@@ -86,8 +84,8 @@ def build_bank(
     print(json.dumps(summary))
 
 
-def _warn_ignored(context: typer.Context, use: str) -> None:
-    for name in context.params:
+def _warn_ignored(context: typer.Context, use: str, quiet: bool) -> None:
+    for name in [] if quiet else context.params:
         if name not in USES[use] and context.get_parameter_source(name).name == "COMMANDLINE":
             option = "-k" if name == "num" else f"--{name.replace('_', '-')}"
             warn("build-bank", f"{option} has no effect with {use}")
@@ -99,11 +97,12 @@ def _list_moments(sources: list[str], query: str, half: int | None, num: int, ta
     from comedian.bank import nearest_moments, parse_moment
     from comedian.formats.bank import Bank
 
-    for moment in nearest_moments(Bank(sources[0]), *parse_moment(query, half), num):
+    moment = parse_moment(query, half)
+    for near in nearest_moments(Bank(sources[0]), *moment, num):
         if table:
-            print("{cosine:7.4f}  {position:>6}  half {half}  {game}".format_map(moment))
+            print("{cosine:7.4f}  {position:>6}  half {half}  {game}".format_map(near))
         else:
-            print(json.dumps(moment, ensure_ascii=False))
+            print(json.dumps(near, ensure_ascii=False))
 
 
 main = command(build_bank, example="build-bank frames --teacher spatial.safetensors -o bank.h5")

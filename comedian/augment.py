@@ -11,7 +11,7 @@ Order: crop and resize, colour jitter, grayscale, blur, solarize, flip, normalis
   keep the luma that contrast pivots on (the frame's mean luma, as in torchvision): one 3x3 matrix per clip
   and one offset per frame. No order of them is drawn, and values are clamped to [0, 1] once, after all.
 - Hue turns the chroma plane of YUV and keeps luma. HSV hue, which torchvision turns, keeps a colour's
-  largest and smallest channel; both turn the same way, by about the same angle.
+  largest and smallest channel; both turn the same way, on average by the same angle.
 """
 
 import math
@@ -25,7 +25,7 @@ from comedian.recipes.augment import AugmentRecipe
 
 MEAN, STD = 0.45, 0.225  # of each channel, on a scale of 0 to 1 (the authors' normalisation)
 CROP_TRIES = 10  # crops drawn until one fits the frame, as in torchvision
-CHUNK_FRAMES = 256  # frames in flight, bounds the memory of float copies at decoded size
+CHUNK_FRAMES = {"cpu": 64, "cuda": 512}  # frames in flight: what caches hold, what a kernel launch is worth
 SOLARIZE_THRESHOLD = 0.5
 LUMA = torch.tensor([0.299, 0.587, 0.114])  # ITU-R BT.601
 GREY = LUMA.expand(3, 3)  # RGB -> grey RGB
@@ -117,7 +117,7 @@ def apply(frames: Tensor, draws: Draws, size: tuple[int, int], mean=MEAN, std=ST
     assert len(draws) == len(frames), "one draw for each clip"
     num_clips, num_frames = frames.shape[:2]
     views = torch.empty((num_clips, 3, num_frames, *size), device=frames.device)
-    step = max(1, CHUNK_FRAMES // num_frames)
+    step = max(1, CHUNK_FRAMES.get(frames.device.type, 64) // num_frames)
     with torch.autocast(frames.device.type, enabled=False):
         for start in range(0, num_clips, step):
             part = slice(start, start + step)
@@ -237,19 +237,21 @@ def _blur(video, draws):
     """Gaussian blur, borders reflected."""
     height, width = video.shape[-2:]
     radius = (min(draws.blur_kernel, height, width) - 1) // 2
-    sigma = draws.blur_sigma.to(video.device)
-    return _along_axes(video, _blur_matrix(sigma, height, radius), _blur_matrix(sigma, width, radius))
+    offset = torch.arange(radius + 1)
+    taps = (-0.5 * (offset / draws.blur_sigma[:, None]) ** 2).exp()  # (B, r+1), one side of the kernel
+    taps = (taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1])).to(video.device)
+    return _along_axes(video, _blur_matrix(taps, height), _blur_matrix(taps, width))
 
 
-def _blur_matrix(sigma, size, radius):
-    """What each pixel takes of each, (B, size, size), rows sum to 1; borders mirror."""
-    here = torch.arange(size, device=sigma.device)
+def _blur_matrix(taps, size):
+    """What each pixel takes of each, (B, r+1) -> (B, size, size), rows sum to 1; borders mirror."""
+    here = torch.arange(size, device=taps.device)
     there = torch.stack([here, -here, 2 * (size - 1) - here])  # (3, size): itself, its two mirror images
     distance = (here[:, None] - there[:, None, :]).abs()  # (3, size, size)
-    weight = (-0.5 * (distance / sigma[:, None, None, None]) ** 2).exp() * (distance <= radius)
-    weight[:, 1, :, 0] = weight[:, 2, :, -1] = 0  # a border pixel is its own image
-    weight = weight.sum(1)
-    return weight / weight.sum(-1, keepdim=True)
+    distance[1, :, 0] = distance[2, :, -1] = size  # out of reach: a border pixel is its own image
+    offset = torch.arange(taps.shape[1], device=taps.device)
+    seen = (distance == offset[:, None, None, None]).sum(1).to(taps)  # (r+1, size, size)
+    return (taps @ seen.flatten(1)).unflatten(1, (size, size))
 
 
 def _solarize(video, draws):

@@ -254,7 +254,9 @@ def _check(parts: Sequence[Part], recipe: BankRecipe) -> None:
             )
         if (other := seen.setdefault((part.game, part.half), part)) is not part:
             raise InputError(
-                f"is half {part.half} of {part.game!r}, as is {other.source}", part.source, "give folders or a list, which tell games apart"
+                f"is half {part.half} of {part.game!r}, as is {other.source}",
+                part.source,
+                "give folders or a list, which tell games apart",
             )
 
 

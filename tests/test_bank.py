@@ -60,7 +60,7 @@ def test_rows_equal_a_full_pca_of_the_z_scored_features(features):
     np.testing.assert_allclose(bank.features * signs, rows, atol=1e-4)
     np.testing.assert_allclose(bank.reduction.explained, pca.explained_variance_ratio_, atol=1e-5)
     assert summary["explained_variance"] == pytest.approx(pca.explained_variance_ratio_.sum(), abs=1e-5)
-    assert summary["rows"] == len(rows) == 124
+    assert summary["rows"] == len(rows) == 126
 
 
 def test_the_incremental_pca_spans_the_same_space(features, monkeypatch):
@@ -92,14 +92,14 @@ def test_targets_are_those_of_the_rows_as_stored(features):
 def test_neighbours_are_said_in_the_file(features):
     bank, summary = build(features, dim=6, neighbours=3)
     assert bank.neighbours == 3
-    assert bank.left_out.sampled == 124
+    assert bank.left_out.sampled == 126
     assert 0 < bank.left_out.mean <= bank.left_out.maximum < 1
     assert summary["left_out"]["mean"] == bank.left_out.mean
 
 
 def test_fewer_dimensions_than_asked_for(features):
     bank, summary = build(features)
-    assert bank.features.shape == (124, 12)
+    assert bank.features.shape == (126, 12)
     assert summary["dim"] == 12
     np.testing.assert_allclose(np.linalg.norm(bank.features, axis=1), 1, atol=1e-5)
 
@@ -209,7 +209,7 @@ def test_nearest_moments_leave_out_five_seconds_around(features):
         if (moment["game"], moment["half"]) == ("2015 A 1 - 0 B", 1)
     }
     assert own == set(map(float, [*range(5), *range(16, 31)]))
-    assert len(everything) == 124 - 11
+    assert len(everything) == 126 - 11
 
 
 def test_a_moment_after_the_end_is_refused(features):

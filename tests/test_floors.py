@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WORKSHOP = (
+    "decoding",
     "video",
+    "extract",
     "clips",
     "augment",
     "bank",

@@ -71,7 +71,8 @@ def write_spot(stream: TextIO, spot: dict) -> None:
 def is_soccernet(path: str | Path) -> bool:
     """Whether spots lie there in SoccerNet's form: a folder, a zip, or a `results_spotting.json`."""
     path = Path(path)
-    return path.is_dir() or (path.is_file() and (path.name == RESULTS_NAME or path.suffix.lower() == ".zip"))
+    in_a_file = path.name == RESULTS_NAME or path.suffix.lower() == ".zip"
+    return path.is_dir() or (path.is_file() and in_a_file)
 
 
 def list_soccernet(path: str | Path) -> list[str]:
@@ -229,7 +230,9 @@ def _predictions(text: bytes, place: str) -> list:
     except (ValueError, KeyError, TypeError, RecursionError):
         predictions = None
     if not isinstance(predictions, list):
-        raise InputError('is not SoccerNet\'s JSON with "predictions", or cut short', place, "write it again")
+        raise InputError(
+            'has no list of "predictions", or is cut short', place, "write it as SoccerNet does"
+        )
     return predictions
 
 
@@ -258,7 +261,7 @@ def _to_prediction(spot: dict) -> dict:
 
 @contextmanager
 def _open_target(target: Path):
-    """Yield `write(name, text)` for files inside a zip or folder that appear all together, or not at all."""
+    """Yield `write(name, text)` for files inside a zip or folder; they appear together or not at all."""
     if target.suffix.lower() == ".zip":
         with atomic_path(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             yield archive.writestr

@@ -29,10 +29,14 @@ class Half:
 
 @dataclass(frozen=True)
 class Game:
-    """A game's `name` (its path inside its data set, `/`-separated) and its halves in order."""
+    """A game's `name` (its path inside its data set, `/`-separated) and its halves in order.
+
+    `folder` tells a game folder from a file that is its own only half.
+    """
 
     name: str
     halves: tuple[Half, ...]
+    folder: bool = True
 
 
 def half_number(path: str | Path) -> int:
@@ -55,7 +59,10 @@ def read_list(path: str | Path) -> list[str]:
 
 
 def find_games(
-    sources: Iterable[str | Path], suffixes: frozenset[str], root: str | Path | None = None
+    sources: Iterable[str | Path],
+    suffixes: frozenset[str],
+    root: str | Path | None = None,
+    prefer: str | None = None,
 ) -> list[Game]:
     """Resolve files, folders and lists to games.
 
@@ -65,23 +72,26 @@ def find_games(
         suffixes: which files count as halves, `VIDEO_SUFFIXES`, `FRAMES_SUFFIXES`, or endings of
             feature files such as `{".npy"}` or `{"baidu_soccer_embeddings.npy"}`.
         root: folder that a list's lines start from; the list's own folder when None.
+        prefer: ending, such as "224p", of the one to take where a folder holds several files for a half.
 
     Raises:
-        InputError: a source or a listed game does not exist or holds no half.
+        InputError: a source or a listed game does not exist, holds no half, or several files for one.
     """
     games: list[Game] = []
     for source in map(Path, sources):
         if source.suffix == ".txt" and source.is_file():
             base = Path(root) if root is not None else source.parent
-            games += [_listed_game(base / name, name, suffixes, source) for name in read_list(source)]
+            games += [
+                _listed_game(base / name, name, suffixes, source, prefer) for name in read_list(source)
+            ]
         elif source.is_dir():
-            games += _games_under(source, suffixes)
+            games += _games_under(source, suffixes, prefer)
         elif not source.exists():
             raise InputError("no such file or folder", source, "check the path")
         elif suffixes is not VIDEO_SUFFIXES and not _has_suffix(source, suffixes):
             raise InputError(f"is not a {_kind(suffixes)}", source, _remedy(suffixes))
         else:
-            games.append(Game(source.stem, (Half(source, half_number(source)),)))
+            games.append(Game(source.stem, (Half(source, half_number(source)),), folder=False))
     if not games:
         raise InputError("no game was given", None, "name a file, a folder or a list")
     return games
@@ -96,45 +106,52 @@ def labels_beside(video: str | Path) -> Path | None:
     return None
 
 
-def _listed_game(folder: Path, name: str, suffixes: frozenset[str], source: Path) -> Game:
-    if _has_suffix(folder, suffixes) and folder.is_file():
-        return Game(name, (Half(folder, half_number(folder)),))
-    halves = _halves_in(folder, suffixes) if folder.is_dir() else ()
+def _listed_game(path: Path, name: str, suffixes: frozenset[str], source: Path, prefer: str | None) -> Game:
+    if path.suffix.lower() in suffixes and path.is_file():
+        return Game(name, (Half(path, half_number(path)),), folder=False)
+    halves = _halves_in(path, suffixes, prefer) if path.is_dir() else ()
     if not halves:
-        raise InputError(f"game {name!r} has no {_kind(suffixes)} in {folder}", source, "check --root")
+        raise InputError(f"game {name!r} has no {_kind(suffixes)} in {path}", source, "check --root")
     return Game(name, halves)
 
 
-def _games_under(folder: Path, suffixes: frozenset[str]) -> list[Game]:
-    own = _halves_in(folder, suffixes)
+def _games_under(folder: Path, suffixes: frozenset[str], prefer: str | None) -> list[Game]:
+    own = _halves_in(folder, suffixes, prefer)
     if own:
         return [Game(folder.resolve().name, own)]
     below = sorted(path for path in folder.rglob("*") if path.is_dir())
     games = [
         Game(path.relative_to(folder).as_posix(), halves)
         for path in below
-        if (halves := _halves_in(path, suffixes))
+        if (halves := _halves_in(path, suffixes, prefer))
     ]
     if not games:
         raise InputError(f"holds no {_kind(suffixes)}", folder, "check the path")
     return games
 
 
-def _halves_in(folder: Path, suffixes: frozenset[str]) -> tuple[Half, ...]:
+def _halves_in(folder: Path, suffixes: frozenset[str], prefer: str | None) -> tuple[Half, ...]:
     """A folder's halves: one file a half where SoccerNet's names are, else every file on its own."""
-    files = sorted(path for path in folder.iterdir() if _has_suffix(path, suffixes))
-    numbered = {half_number(path): path for path in files if re.match(r"[12]_", path.name)}
-    if len(numbered) < sum(bool(re.match(r"[12]_", path.name)) for path in files):
-        raise InputError(
-            f"holds several files for one half: {files[0].name} …", folder, "name the one you want"
-        )
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    files = [path for path in files if not path.name.startswith(".")]
+    numbered: dict[int, list[Path]] = {}
+    for path in files:
+        if re.match(r"[12]_", path.name):
+            numbered.setdefault(half_number(path), []).append(path)
     if numbered:
-        return tuple(Half(path, number) for number, path in sorted(numbered.items()))
+        return tuple(Half(_only(paths, prefer), number) for number, paths in sorted(numbered.items()))
     return tuple(Half(path, 1) for path in files)
 
 
-def _has_suffix(path: Path, suffixes: frozenset[str]) -> bool:
-    return path.name.lower().endswith(tuple(suffixes))
+def _only(paths: list[Path], prefer: str | None) -> Path:
+    """The file of a half; of several, the one whose name (less its suffix) ends in `prefer`."""
+    preferred = [path for path in paths if prefer and path.stem.endswith(prefer)]
+    chosen = preferred if len(paths) > 1 else paths
+    if len(chosen) != 1:
+        names = ", ".join(path.name for path in paths)
+        remedy = "name the one you want, or say which with --prefer, as in --prefer 224p"
+        raise InputError(f"holds several files for one half: {names}", paths[0].parent, remedy)
+    return chosen[0]
 
 
 def _kind(suffixes: frozenset[str]) -> str:

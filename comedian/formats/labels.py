@@ -56,7 +56,8 @@ def read_classes(text: str) -> tuple[str, ...]:
         InputError: there is none, or one comes twice.
     """
     try:
-        lines = Path(text).read_text(encoding="utf-8").splitlines() if Path(text).is_file() else text.split(",")
+        path = Path(text)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else text.split(",")
     except UnicodeDecodeError:
         raise InputError("is not a text file", text, "give one class a line") from None
     classes = tuple(line.strip() for line in lines if line.strip())

@@ -17,7 +17,6 @@ from torch.autograd.function import once_differentiable
 
 BLOCK_ROWS = 8192  # bank rows in flight; N x BLOCK_ROWS scores are held at a time
 QUERY_ROWS = 2048  # tokens in flight where N may be as large as the bank
-INTEGER_OF_SIZE = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # bytes of a float -> same bits
 
 
 def sce_loss(
@@ -86,7 +85,7 @@ def equal_row_groups(bank: Tensor, block: int = BLOCK_ROWS) -> Tensor:
     """
     for seed in itertools.count():
         generator = torch.Generator().manual_seed(seed)
-        factors = torch.randint(-(2**62), 2**62, (bank.shape[1],), generator=generator) * 2 + 1  # odd
+        factors = torch.randint(-(2**62), 2**62, _bits(bank[0]).shape, generator=generator) * 2 + 1  # odd
         factors = factors.to(bank.device)
         keys = torch.cat([(_bits(rows).long() * factors).sum(1) for rows in bank.split(block)])
         groups = torch.unique(keys, return_inverse=True)[1]  # (M,)
@@ -168,8 +167,11 @@ def _attend(query, bank, temperature, block, skip=None):
 
 
 def _bits(rows: Tensor) -> Tensor:
-    """The rows' bits as integers, (b, K) each; -0 becomes 0 first, because the two are equal."""
-    return (rows + 0.0).view(INTEGER_OF_SIZE[rows.element_size()])
+    """The rows' bits as int16, (..., K) -> (..., K'), after -0 has become its equal 0.
+
+    Wider pieces could differ in their high bits alone, and a product keeps too little of those.
+    """
+    return (rows + 0.0).view(torch.int16)
 
 
 def _groups_are_exact(bank: Tensor, groups: Tensor, block: int) -> bool:

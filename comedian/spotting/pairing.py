@@ -9,17 +9,19 @@ from pathlib import Path, PurePath
 from sys import intern
 
 from comedian.errors import InputError
-from comedian.formats.events import GAME_PARTS, is_numbered
-from comedian.formats.games import LABELS_NAME, labels_beside, read_list
-from comedian.formats.labels import Action
+from comedian.formats.events import GAME_PARTS, is_numbered, soccernet_game
+from comedian.formats.games import FRAMES_SUFFIXES, LABELS_NAME, VIDEO_SUFFIXES, labels_beside, read_list
+from comedian.formats.labels import Action, read_label_sets, read_labels
 from comedian.spotting.metrics import GameResult, some_of
 
-Parts = tuple[str, ...]
+Parts = tuple[str, ...]  # folders and name of a game
+Videos = dict[str, list[dict]]  # spots by video
+Index = dict[Parts, Path | list[Action]]  # games, and their labels or where those are
 
 
-def collect(spots: Iterable[dict], games: Iterable[str] = ()) -> dict[str, list[dict]]:
+def collect(spots: Iterable[dict], games: Iterable[str] = ()) -> Videos:
     """Spots by video, only what scoring needs; `games` are there even when they have none."""
-    videos: dict[str, list[dict]] = {f"{game}/1": [] for game in games}
+    videos: Videos = {f"{game}/1": [] for game in games}
     for spot in spots:
         small = {key: spot[key] for key in ("half", "position_ms", "confidence")}
         videos.setdefault(spot["video"], []).append(small | {"label": intern(spot["label"])})
@@ -27,7 +29,7 @@ def collect(spots: Iterable[dict], games: Iterable[str] = ()) -> dict[str, list[
 
 
 def pair(
-    videos: dict[str, list[dict]], labels: Path | None = None, games: Path | None = None
+    videos: Videos, labels: Path | None = None, games: Path | None = None
 ) -> tuple[list[GameResult], list[str]]:
     """Bring the spots of each video together with its game's labels.
 
@@ -56,26 +58,60 @@ def pair(
     chosen = list(index) if games is not None else list(found)
     remarks = [f"not in {games}, left out: {some_of(homeless)}"] if homeless else []
     if idle := len(index) - len(chosen):
-        remarks.append(f"{idle} games of {labels} have no spot and are left out; --games counts them as missed")
+        remarks.append(f"{idle} games of {labels} have no spot, left out; --games counts them as missed")
     return [_result(key, index[key], found.get(key, []), videos) for key in chosen], remarks
 
 
-def _index(videos: Iterable[str], labels: Path | None, games: Path | None) -> dict[Parts, Path | list[Action]]:
-    """Games and where their labels are: a path, or the actions themselves."""
-    if labels is None and games is None:
-        return dict(_beside(video) for video in videos)
-    if labels is None:
-        return {_parts(name): _listed(games.parent / name, name, games) for name in read_list(games)}
-    everything = _index_folder(labels) if labels.is_dir() else _index_file(labels, videos, games)
-    if games is None:
-        return everything
+def _index(videos: Iterable[str], labels: Path | None, games: Path | None) -> Index:
+    """Games and where their labels are."""
+    for given in (labels, games):
+        if given is not None and not given.exists():
+            raise InputError("no such file or folder", given, "check the path")
+    if labels is not None:
+        everything = _index_folder(labels) if labels.is_dir() else _index_file(labels, videos)
+        return everything if games is None else _only_listed(everything, labels, games)
+    if games is not None:
+        return {_parts(_stem(name)): _listed(games.parent / name, games) for name in read_list(games)}
+    return dict(_beside(video) for video in videos)
+
+
+def _index_folder(folder: Path) -> Index:
+    files = sorted(folder.rglob(LABELS_NAME))
+    if files:
+        return {_parts(file.parent.relative_to(folder), folder): file for file in files}
+    files = sorted(folder.rglob("*.json"))
+    if not files:
+        raise InputError("holds no labels", folder, f"expected GAME/{LABELS_NAME} or <video>.json")
+    return {_parts(_stem(file.relative_to(folder).with_suffix("")), folder): file for file in files}
+
+
+def _index_file(file: Path, videos: Iterable[str]) -> Index:
+    sets = read_label_sets(file)
+    if set(sets) - {""}:
+        return {_parts(_stem(video)): actions for video, actions in sets.items() if video}
+    games = {soccernet_game(video) for video in videos}
+    if len(games) > 1:
+        what = f"holds labels of one game, there are spots of {some_of(sorted(games))}"
+        raise InputError(what, file, "give a folder of labels, or spots of one game")
+    return {_parts(game): file for game in games}
+
+
+def _only_listed(everything: Index, labels: Path, games: Path) -> Index:
     chosen = {}
     for name in read_list(games):
-        key = _find(_keys_of(name) + [_parts(name)], everything)
+        key = _find(_keys_of(name), everything)
         if key is None:
-            raise InputError(f"no labels for game {name!r} in {labels}", games, f"expected GAME/{LABELS_NAME}")
+            what = f"game {name!r} has no labels in {labels}"
+            raise InputError(what, games, f"expected GAME/{LABELS_NAME}")
         chosen[key] = everything[key]
     return chosen
+
+
+def _listed(place: Path, games: Path) -> Path:
+    path = place / LABELS_NAME if place.is_dir() else labels_beside(place)
+    if path is None or not path.is_file():
+        raise InputError(f"there are no labels at {place}", games, "name their folder with --labels")
+    return path
 
 
 def _beside(video: str) -> tuple[Parts, Path]:
@@ -83,27 +119,54 @@ def _beside(video: str) -> tuple[Parts, Path]:
     if path is None:
         remedy = f"put {LABELS_NAME} or <video>.json there, or name labels with --labels"
         raise InputError("has no labels beside it", video, remedy)
-    together = path.name == LABELS_NAME and is_numbered(video)
-    return _parts(PurePath(video).parent if together else _stem(video)), path
+    whole_game = path.name == LABELS_NAME and is_numbered(video)
+    return _parts(PurePath(video).parent if whole_game else _stem(video)), path
 
 
-def _listed(folder: Path, name: str, games: Path) -> Path:
-    path = folder / LABELS_NAME if folder.is_dir() else labels_beside(folder)
-    if path is None or not path.is_file():
-        raise InputError(f"game {name!r} has no labels beside it", games, "name their folder with --labels")
-    return path
+def _result(key: Parts, source: Path | list[Action], names: list[str], videos: Videos) -> GameResult:
+    owner: dict[int, str] = {}
+    for name in names:
+        for half in {spot["half"] for spot in videos[name]}:
+            if (other := owner.setdefault(half, name)) != name:
+                raise InputError(f"{other} and {name} both hold half {half}", None, "give one of them")
+    actions = source if isinstance(source, list) else read_labels(source)
+    return GameResult("/".join(key), actions, [spot for name in names for spot in videos[name]])
 
 
-def _index_folder(folder: Path) -> dict[Parts, Path]:
-    root = _parts(folder.resolve())[-GAME_PARTS:]
-    found: dict[Parts, Path] = {}
-    for path in sorted(folder.rglob("*.json")):
-        place = path.relative_to(folder)
-        if path.name == LABELS_NAME:
-            found[_parts(place.parent) or root] = path
-    if found:
-        return found | _index_single(folder)
-    found = _index_single(folder)
-    if not found:
-        raise InputError("holds no labels", folder, f"expected GAME/{LABELS_NAME} or <video>.json")
-    return found
+def _find(keys: Iterable[Parts], index: Index) -> Parts | None:
+    """The game of `index` that shares most of its path's end with the first of `keys` that fits."""
+    for key in keys:
+        shared = {other: number for other in index if (number := _shared(key, other))}
+        best = [other for other, number in shared.items() if number == max(shared.values())]
+        if len(best) > 1:
+            what = f"{'/'.join(key)} fits the labels of {some_of(['/'.join(other) for other in best])}"
+            raise InputError(what, None, "keep more of the path in the name of the video")
+        if best:
+            return best[0]
+    return None
+
+
+def _shared(one: Parts, other: Parts) -> int:
+    """How many last parts agree; 0 if fewer than three, or than the shorter of both has."""
+    number = 0
+    for left, right in zip(reversed(one), reversed(other), strict=False):
+        if left != right:
+            break
+        number += 1
+    return number if number >= min(GAME_PARTS, len(one), len(other)) else 0
+
+
+def _keys_of(video: str) -> list[Parts]:
+    """What a video may be known as: itself, or the folder it lies in."""
+    return [_parts(_stem(video)), _parts(PurePath(video).parent)]
+
+
+def _stem(video: str | PurePath) -> PurePath:
+    path = PurePath(video)
+    return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES | FRAMES_SUFFIXES else path
+
+
+def _parts(path: str | PurePath, here: Path = Path()) -> Parts:
+    """The folders and name of a path; of `here` when the path is empty."""
+    parts = tuple(part for part in PurePath(path).parts if part not in (PurePath(path).anchor, ".."))
+    return parts or here.resolve().parts[1:]

@@ -65,7 +65,8 @@ def suppress_half(
     """The spots of one half that survive, in time order; arguments as in `suppress`."""
     keep = METHODS[method]
     default = WINDOW_SECONDS[method] if window_seconds is None else window_seconds
-    spots = sorted((spot for spot in spots if spot["confidence"] >= threshold), key=itemgetter("position_ms"))
+    spots = [spot for spot in spots if spot["confidence"] >= threshold]
+    spots.sort(key=itemgetter("position_ms"))
     places: dict[str, list[int]] = {}
     for place, spot in enumerate(spots):
         places.setdefault(spot["label"], []).append(place)

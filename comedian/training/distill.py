@@ -12,7 +12,7 @@ from comedian.augment import apply, draw
 from comedian.clips import ClipLoader, Halves, share_between_halves, stratified_windows
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
-from comedian.losses.sce import sce_loss, sce_loss_candidates, targets
+from comedian.losses.sce import sce_loss, sce_loss_queue, targets
 from comedian.models.heads import projector
 from comedian.models.momentum import KeyQueue
 from comedian.models.spatial import SpatialEncoder
@@ -51,7 +51,7 @@ class DistillStep(nn.Module):
             self.own = distributed.gather(own)
             recipe, negatives = self.recipe, self.queue.snapshot()
             temperatures = recipe.temperature, recipe.temperature_m
-            return sce_loss_candidates(z, own, negatives, *temperatures, recipe.sce_lambda)
+            return sce_loss_queue(z, own, negatives, *temperatures, recipe.sce_lambda)
         target = targets(own, self.soft[rows].to(z.dtype), self.recipe.sce_lambda)
         return sce_loss(z.flatten(0, 1), target.flatten(0, 1), self.features, self.recipe.temperature)
 

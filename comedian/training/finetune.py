@@ -57,7 +57,7 @@ class FinetuneStep(nn.Module):
         size = self.recipe.model.image_height, self.recipe.model.image_width
         video = apply(frames, draw(self.recipe.view, everyone, generator)[here], size)  # (B, 3, T, h, w)
         if self.recipe.mixup_alpha > 0:
-            share = draw_mixup(everyone, self.recipe.mixup_alpha, generator)[0][here].to(video.device)
+            share = draw_mixup(everyone, self.recipe.mixup_alpha, generator)[here].to(video.device)
             video, labels = mixup(video, labels, share, _partners(len(video)))
         mask = draw_masks(everyone, labels.shape[1], self.recipe.mask_share, generator)[here].to(
             video.device

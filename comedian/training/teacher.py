@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import timm
 import torch
+from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from comedian.augment import to_input
@@ -217,15 +218,22 @@ def _timm_model(name: str, file: Path | None) -> nn.Module:
     """A timm model without its classifier, with weights of `file`, or its own (downloaded)."""
     if ":" not in name and not timm.is_model(name):
         raise InputError(f"timm has no model {name!r}", remedy="timm.list_models() lists them")
-    overlay = {"file": str(file), "source": ""} if file else None  # a source would come before the file
     try:
-        return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0)
-    except (
-        Exception
-    ) as error:  # of many libraries: the hub's, HTTP, sockets, safetensors, pickle, timm's own
+        model = timm.create_model(name, pretrained=file is None, num_classes=0)
+        if file is not None:
+            model.load_state_dict(_without_classifier(model, load_state_dict(str(file))))
+        return model
+    except Exception as error:  # of many libraries: the hub's, HTTP, sockets, pickle, timm's own
         reason = " ".join((str(error) or type(error).__name__).split())
         raise InputError(
             f"cannot get the weights of timm's {name!r}: {reason[:SHOWN]}",
             file,
             "check the name, the file and the network; a file is given as timm:NAME@FILE",
         ) from error
+
+
+def _without_classifier(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict that may hold a classifier, for a model that has none (timm is not strict then)."""
+    heads = model.pretrained_cfg["classifier"] or ()
+    prefixes = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
+    return {key: value for key, value in state.items() if not key.startswith(prefixes)}

@@ -1,0 +1,75 @@
+"""evaluate: the official score of spots."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comedian.formats.events import is_soccernet, list_soccernet
+from comedian.formats.labels import read_classes
+from comedian.recipes.model import SOCCERNET_CLASSES
+
+from ._app import command
+from ._io import open_output, open_spots, refuse_dash, warn
+
+SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of results_spotting.json.")
+LABELS = typer.Option(
+    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video]."
+)
+
+
+def evaluate(
+    spots: Annotated[str, SPOTS] = "-",
+    labels: Annotated[Path | None, LABELS] = None,
+    games: Annotated[
+        Path | None, typer.Option(help="List of games to score; without a spot they count as missed.")
+    ] = None,
+    metrics: Annotated[
+        str, typer.Option(help="Some of tight,loose,at1,at2,at3,at4,at5, with commas.")
+    ] = "tight",
+    classes: Annotated[
+        str | None,
+        typer.Option(help="File of class names, or names with commas [default: SoccerNet's 17]."),
+    ] = None,
+    framerate: Annotated[int, typer.Option(min=1, help="Frames a second; ball spotting 25.")] = 2,
+    chance: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="DRAWS", help="Add the mean score of DRAWS random spotters."),
+    ] = None,
+    table: Annotated[bool, typer.Option("--table", help="A table instead of JSON.")] = False,
+    output: Annotated[str, typer.Option("--output", "-o", help="Where scores go.")] = "-",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No warnings on stderr.")] = False,
+) -> None:
+    """Score spots exactly as SoccerNet does; what to beware of goes to stderr."""
+    for path in (labels, games):
+        refuse_dash(path, "labels and lists")
+    names = SOCCERNET_CLASSES if classes is None else read_classes(classes)
+    from comedian.spotting import chance as random_spotter
+    from comedian.spotting import metrics as official
+    from comedian.spotting.pairing import collect, pair
+    from comedian.spotting.table import score_table
+
+    wanted = _known_metrics(metrics, list(official.METRICS))
+    present = list_soccernet(spots) if spots != "-" and is_soccernet(spots) else ()
+    with open_spots(spots, "evaluate") as found:
+        videos = collect(found, present)
+    results, remarks = pair(videos, labels, games)
+    scores = official.evaluate(results, names, wanted, framerate)
+    scores["warnings"] = remarks + scores["warnings"]
+    if chance:
+        scores["chance"] = random_spotter.chance(results, names, wanted, chance, framerate=framerate)
+    for message in () if quiet else scores["warnings"]:
+        warn("evaluate", message)
+    with open_output(output) as stream:
+        stream.write(score_table(scores) if table else json.dumps(scores, indent=1) + "\n")
+
+
+def _known_metrics(text: str, known: list[str]) -> list[str]:
+    wanted = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in wanted if name not in known]:
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {','.join(known)}", param_hint="--metrics")
+    return wanted
+
+
+main = command(evaluate, example="spot match.mkv | nms --soft | evaluate --table")

@@ -1,0 +1,108 @@
+"""extract-frames: from videos to frames files."""
+
+import re
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comedian.errors import InputError
+from comedian.formats.games import VIDEO_SUFFIXES, find_games
+
+from ._app import command
+from ._io import refuse_dash, warn
+from ._options import Prefer, Quiet, Root
+from ._progress import progress
+
+NAME = "extract-frames"
+
+
+class Sampling(StrEnum):
+    """Which frame is frame k."""
+
+    screen = "screen"
+    ffmpeg = "ffmpeg"
+
+
+class Format(StrEnum):
+    """How frames are kept."""
+
+    jpeg = "jpeg"
+    raw = "raw"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) of "398x224"."""
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not match:
+        raise typer.BadParameter("give width x height in pixels, such as 398x224")
+    return int(match[1]), int(match[2])
+
+
+SOURCES = typer.Argument(
+    metavar="VIDEO|GAME_DIR|LIST...", help="Videos, game folders or .txt lists of them."
+)
+OUTPUT = typer.Option("--output", "-o", help="Folder for the frames files.")
+SIZE = typer.Option(metavar="WxH", parser=parse_size, help="Pixels; the whole picture is stretched to it.")
+SAMPLING = typer.Option(
+    help="The frame on screen at k/fps, or what ffmpeg -vf fps picks (1/2 frame later)."
+)
+QUALITY = typer.Option(min=1, max=100, help="Of JPEG [default: 90].")
+WORKERS = typer.Option(min=1, help="Videos decoded at once [default: one a core].")
+
+
+def extract_frames(
+    sources: Annotated[list[str], SOURCES],
+    output: Annotated[Path, OUTPUT],
+    root: Root = None,
+    prefer: Prefer = None,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 2.0,
+    size: Annotated[tuple, SIZE] = "398x224",
+    sampling: Annotated[Sampling, SAMPLING] = Sampling.screen,
+    format: Annotated[Format, typer.Option(help="How frames are kept; raw is exact.")] = Format.jpeg,
+    quality: Annotated[int | None, QUALITY] = None,
+    workers: Annotated[int | None, WORKERS] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also what is done already.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Decode videos once and keep what training and spotting look at: small frames with their times.
+
+    Writes one frames file a half, and the files' paths to standard output. What is done and whole is
+    left alone. A damaged video gives what it has, and one line says what it lost.
+    """
+    for path in (output, *sources):
+        refuse_dash(path, "videos and frames")
+    if not fps > 0:
+        raise InputError(f"cannot sample {fps:g} frames a second", "--fps", "give a positive rate")
+    if output.exists() and not output.is_dir():
+        raise InputError("is a file", output, "name a folder with -o")
+    if format == Format.raw and quality is not None and not quiet:
+        warn(NAME, "--quality has no effect with --format raw")
+    from comedian.extract import Settings, extract_all, plan
+
+    jobs = plan(find_games(sources, VIDEO_SUFFIXES, root, prefer), output)
+    settings = Settings(fps, size, sampling.value, format.value, quality or Settings.quality)
+    kept = failed = 0
+    with (
+        progress(quiet) as report,
+        closing(
+            extract_all(jobs, settings, workers, force, lambda share: report(NAME, share, 1.0))
+        ) as outcomes,
+    ):
+        for outcome in outcomes:
+            kept, failed = kept + outcome.kept, failed + bool(outcome.error)
+            if outcome.damage:
+                warn(NAME, f"{outcome.job.video}: {outcome.damage}")
+            if outcome.error:
+                warn(NAME, outcome.error)
+            else:
+                print(outcome.job.target, flush=True)
+    if kept and not quiet:
+        warn(NAME, f"{kept} of {len(jobs)} files were there already, whole (--force makes them anew)")
+    if failed:
+        raise typer.Exit(1)
+
+
+main = command(extract_frames, example="extract-frames match.mkv -o frames && spot frames | nms --soft")

@@ -1,0 +1,258 @@
+"""Decode the frames of a video that somebody needs, with their times, and count what is damaged.
+
+A tick is the unit of a stream's times; a slot is the number k of a sampled frame. A frame with slot s
+is on screen at s, s + 1, ... up to, not including, the slot of the frame that follows it.
+"""
+
+import re
+from bisect import bisect_right, insort
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.stream import Disposition
+
+from comedian.errors import InputError
+
+MICROSECONDS = 1_000_000  # of a container's start and duration, per second
+
+# Codecs whose frames come out bit-identical when frames that no other refers to are skipped in between.
+SKIPPABLE_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video"})
+MAX_REORDER = 32  # packets: 16 frames of two fields, the most that H.264 and HEVC may hold back
+
+# Formats that store no presentation times, only the order of frames (FFmpeg's guesses are wrong there).
+UNTIMED_FORMATS = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
+NO_VIDEO_FORMATS = re.compile(r"image2|tty|.*_pipe")  # single pictures; "tty" draws text files
+
+GAP_SECONDS = 10.0  # a picture that stays for longer is taken for a hole
+STRAY_SECONDS = 60.0  # times this far past the promised end are damage
+
+
+@dataclass
+class Damage:
+    """What a video lost, counted while it is decoded; as text, one line, empty when it is sound."""
+
+    undecodable: int = 0  # packets
+    corrupt: int = 0  # frames
+    misplaced: int = 0  # frames left out, their times run backwards or far past the end
+    broken: bool = False  # the container could not be read to its end
+    holes: list[str] = field(default_factory=list)
+    early_end: str = ""
+
+    def __str__(self) -> str:
+        counts = (
+            (self.undecodable, "could not be decoded"),
+            (self.corrupt, "decoded with errors"),
+            (self.misplaced, "left out, their times are wrong"),
+        )
+        parts = [f"{count} frame{'s' * (count > 1)} {text}" for count, text in counts if count]
+        parts += self.holes[:3] + ["and more such holes"] * (len(self.holes) > 3)
+        parts += ["unreadable from some point on"] * self.broken + [self.early_end] * bool(self.early_end)
+        return f"damaged: {', '.join(parts)}" if parts else ""
+
+
+class Clock:
+    """One stream's times: from ticks to seconds since the origin, and to slots.
+
+    Attributes:
+        tick: seconds.
+        start: ticks, the stream's first time.
+        origin: ticks, the container's start.
+        timed: whether the container stores presentation times.
+        promised_end: seconds from the origin to where the headers say the video ends, or None.
+    """
+
+    def __init__(self, container, stream, fps: Fraction = Fraction(1), sampling: str = "screen"):
+        self.tick = stream.time_base
+        self.start = stream.start_time or 0
+        self.origin = _origin(container, stream)
+        self.timed = container.format.name not in UNTIMED_FORMATS
+        self.promised_end = _promised_end(container, stream, self.seconds(0))
+        rate = stream.average_rate or stream.guessed_rate
+        self._period = max(1, round(1 / (rate * self.tick))) if rate else 1
+        self._slots, self._ticks = (self.tick * fps).as_integer_ratio()
+        self._half_early = sampling == "ffmpeg"
+
+    def seconds(self, ticks: int) -> float:
+        """Seconds from the origin."""
+        return float((ticks - self.origin) * self.tick)
+
+    def slot(self, ticks: int) -> int:
+        """The first k at which a frame of this time is shown, in exact arithmetic; at least 0."""
+        slots = (ticks - self.origin) * self._slots
+        if self._half_early:  # to nearest, halves up
+            return max(0, (2 * slots + self._ticks) // (2 * self._ticks))
+        return max(0, -(-slots // self._ticks))
+
+    def duration(self, frame: av.VideoFrame) -> int:
+        """Ticks a frame lasts if none follows."""
+        return frame.duration or self._period
+
+
+@contextmanager
+def open_video(path: str | Path, threads: int = 1):
+    """Open a file and its video stream, as (container, stream); `threads` of the codec, 0 for automatic.
+
+    Raises:
+        InputError: missing, empty, not a video, or without pictures.
+    """
+    _check_file(Path(path))
+    try:
+        container = av.open(str(Path(path).absolute()), metadata_errors="replace")
+    except (av.error.InvalidDataError, av.error.EOFError, av.error.ValueError):
+        raise InputError("is not a video, or its beginning is lost", path, "check the file") from None
+    with container:
+        if NO_VIDEO_FORMATS.fullmatch(container.format.name):
+            raise InputError("is not a video", path, "name a video file")
+        stream = container.streams.best("video")
+        if stream is None or stream.disposition & Disposition.attached_pic:
+            raise InputError("has no video in it", path, "name a file with pictures, not only sound")
+        if stream.codec_context is None:
+            raise InputError("its video codec is unknown", path, "convert it with ffmpeg")
+        stream.codec_context.thread_count = threads
+        stream.codec_context.thread_type = "SLICE" if threads == 1 else "AUTO"
+        yield container, stream
+
+
+def decode_needed(
+    container, stream, clock: Clock, damage: Damage, every_frame: bool = False
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield (ticks, frame) in display order: at least every frame that is on screen in some slot."""
+    packets = _packets(container, stream, damage)
+    if every_frame or not clock.timed or stream.codec_context.name not in SKIPPABLE_CODECS:
+        plan = ((packet, True) for packet in packets)
+    else:
+        plan = _planned(packets, clock.slot)
+    return _placed(_timed(_decoded(plan, stream, damage), clock), clock, damage)
+
+
+def clock_face(seconds: float) -> str:
+    """Minutes and seconds, such as 44:59."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _packets(container, stream, damage: Damage) -> Iterator[av.Packet]:
+    try:
+        for packet in container.demux(stream):
+            if packet.size:  # the last one is empty
+                yield packet
+    except av.error.FFmpegError:
+        damage.broken = True
+
+
+def _planned(packets: Iterable[av.Packet], slot: Callable[[int], int]) -> Iterator[tuple[av.Packet, bool]]:
+    """Pair each packet, in decoding order, with whether its frame is needed.
+
+    Packets are held back until the one that follows on screen must be among those seen.
+    """
+    held: deque[av.Packet] = deque()
+    times: list[int] = []  # sorted; enough of the latest presentation times
+
+    def needed(packet: av.Packet) -> bool:
+        if packet.pts is None or packet.is_keyframe:
+            return True
+        following = bisect_right(times, packet.pts)
+        return following == len(times) or slot(packet.pts) < slot(times[following])
+
+    for packet in packets:
+        held.append(packet)
+        if packet.pts is not None and not packet.is_discard:
+            insort(times, packet.pts)
+            del times[: -4 * MAX_REORDER]
+        if len(held) > MAX_REORDER:
+            yield held[0], needed(held.popleft())
+    yield from ((packet, needed(packet)) for packet in held)
+
+
+def _decoded(plan: Iterable[tuple[av.Packet, bool]], stream, damage: Damage) -> Iterator[av.VideoFrame]:
+    """Decode packets; those that are not needed only as far as other frames refer to them.
+
+    Nothing is skipped before the first frame has come out, nor once one was interlaced: the two
+    fields of a picture may lie in two packets, of which the plan would take only one.
+    """
+    context, skipping = stream.codec_context, None
+    for packet, needed in plan:
+        context.skip_frame = "NONREF" if skipping and not needed else "DEFAULT"
+        for frame in _decode(context, packet, damage):
+            skipping = skipping is not False and not frame.interlaced_frame
+            yield frame
+    yield from _decode(context, None, damage)
+
+
+def _decode(context, packet: av.Packet | None, damage: Damage) -> list[av.VideoFrame]:
+    try:
+        frames = context.decode(packet)
+    except av.error.FFmpegError:
+        damage.undecodable += 1
+        return []
+    damage.corrupt += sum(frame.is_corrupt for frame in frames)
+    return frames
+
+
+def _timed(frames: Iterable[av.VideoFrame], clock: Clock) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Presentation times; where none are stored, frames follow each other from the stream's start.
+
+    The decoding times of an AVI grow by one a frame, more where frames were dropped, so their
+    differences tell the time on screen.
+    """
+    expected, shift = clock.start, 0 if clock.timed else None
+    for frame in frames:
+        ticks = frame.pts if clock.timed else frame.dts
+        if ticks is None:
+            ticks = expected
+        else:
+            shift = clock.start - ticks if shift is None else shift
+            ticks += shift
+        yield ticks, frame
+        expected = ticks + clock.duration(frame)
+
+
+def _placed(
+    frames: Iterable[tuple[int, av.VideoFrame]], clock: Clock, damage: Damage
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Leave out frames with impossible times, and note where pictures are missing."""
+    latest = clock.promised_end + STRAY_SECONDS if clock.promised_end else float("inf")
+    previous, expected = None, clock.origin
+    for ticks, frame in frames:
+        if (previous is not None and ticks < previous) or clock.seconds(ticks) > latest:
+            damage.misplaced += 1
+            continue
+        hole = float((ticks - expected) * clock.tick)
+        if hole > GAP_SECONDS:
+            damage.holes.append(f"no picture for {hole:.0f} s from {clock_face(clock.seconds(expected))}")
+        previous, expected = ticks, ticks + clock.duration(frame)
+        yield ticks, frame
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise InputError("no such file", path, "check the path")
+    if path.is_dir():
+        raise InputError("is a folder", path, "name a video file")
+    if path.stat().st_size == 0:
+        raise InputError("is empty", path, "get it again")
+    path.open("rb").close()  # permissions
+
+
+def _origin(container, stream) -> int:
+    """The container's start in ticks; the stream's own when they differ by rounding only."""
+    if container.start_time is None:
+        return stream.start_time or 0
+    origin = round(Fraction(container.start_time, MICROSECONDS) / stream.time_base)
+    own = stream.start_time
+    return own if own is not None and abs(own - origin) <= 1 else origin
+
+
+def _promised_end(container, stream, zero_seconds: float) -> float | None:
+    """Seconds from the origin to the end in the headers; `zero_seconds`: where a stored 0 is."""
+    if stream.duration:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base) + zero_seconds
+    stored = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", stream.metadata.get("DURATION", ""))
+    if stored:  # Matroska's tag is the time of the end
+        hours, minutes, seconds = map(float, stored.groups())
+        return 3600 * hours + 60 * minutes + seconds + zero_seconds
+    return container.duration / MICROSECONDS if container.duration else None

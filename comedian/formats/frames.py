@@ -1,0 +1,209 @@
+"""The frames file (HDF5): one half's sampled frames and their times.
+
+`data` uint8 holds the blobs end to end (contiguous), `offset` int64 (N+1) where each begins, `seconds`
+float64 (N) the frames' presentation times. A blob is a JPEG (quality 90, 4:2:0) or, with encoding
+"raw", the bytes of (H, W, 3). Letters: N frames of the file, n frames read, H height, W width.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import h5py
+import numpy as np
+import simplejpeg
+
+from comedian.errors import InputError
+from comedian.formats.atomic import atomic_path
+
+FORMAT, VERSION = "comedian frames", 1
+ENCODINGS = ("jpeg", "raw")
+REMEDY = "make it again with extract-frames"
+COPY_BYTES = 1 << 24  # copied at once from the spool to the file
+
+
+def write_frames(
+    path: str | Path,
+    frames: Iterable[tuple[float, np.ndarray]],
+    *,
+    fps: float,
+    size: tuple[int, int],
+    encoding: str = "jpeg",
+    quality: int = 90,
+    video: str | Path,
+    half: int,
+    sampling: str,
+    provenance: str,
+    damage: Sequence[str] = (),
+) -> int:
+    """Write a frames file, whole or not at all, in flat memory; return the number of frames N.
+
+    Args:
+        frames: (seconds, uint8 (H, W, 3)) in order, of `size` (width, height).
+        quality: of JPEG, 1 to 100.
+        video: the file they come from; its absolute path and its size are kept.
+        damage: what the video lost, looked at once the frames are exhausted.
+
+    Raises:
+        InputError: there is no frame.
+    """
+    assert encoding in ENCODINGS, encoding
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=Path(path).parent) as spool:
+        seconds, offset = _spool(spool, frames, size, encoding, quality)
+        if not seconds:
+            raise InputError("gave no frame", video, "check the video and the rate")
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs.update(
+                format=FORMAT,
+                version=VERSION,
+                fps=float(fps),
+                width=size[0],
+                height=size[1],
+                encoding=encoding,
+                sampling=sampling,
+                video=os.path.abspath(video),
+                video_bytes=_size_of(video),
+                half=half,
+                damage="; ".join(damage),
+                provenance=provenance,
+            )
+            file["seconds"] = np.array(seconds, np.float64)
+            file["offset"] = np.array(offset, np.int64)
+            _copy(spool, file.create_dataset("data", (offset[-1],), np.uint8))
+    return len(seconds)
+
+
+class FramesFile:
+    """A frames file, open for reading in any thread or process; pickled as its path.
+
+    Attributes:
+        path, fps, width, height, encoding, sampling, half: as written.
+        video: absolute path of the video the frames come from.
+        damage: what the video lost, in words, or "".
+        seconds: float64 (N), presentation times from the video's origin.
+
+    Raises:
+        InputError: missing, not a frames file, cut short, or of a newer version.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        _check_file(self.path)
+        try:
+            with h5py.File(self.path) as file:
+                self._read_header(file)
+        except (OSError, KeyError) as error:
+            if isinstance(error, PermissionError):
+                raise
+            raise InputError("is damaged or cut short", path, REMEDY) from None
+        if self.path.stat().st_size < self._begin + self._offset[-1]:
+            raise InputError("is cut short", path, REMEDY)
+        # One mapping shared by all threads and forks; HDF5 and its lock are not involved any more.
+        blobs = np.memmap(self.path, np.uint8, "r", offset=self._begin, shape=(int(self._offset[-1]),))
+        self._blobs = np.asarray(blobs)
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    def __reduce__(self):
+        return type(self), (self.path,)
+
+    def read(self, indices: Iterable[int], out: np.ndarray | None = None) -> np.ndarray:
+        """Decode frames into `out`, or a new array: uint8 (n, H, W, 3).
+
+        Raises:
+            InputError: a frame is damaged.
+        """
+        indices = list(indices)
+        shape = (len(indices), self.height, self.width, 3)
+        out = np.empty(shape, np.uint8) if out is None else out
+        assert out.shape == shape, (out.shape, shape)
+        assert out.dtype == np.uint8, out.dtype
+        for row, index in zip(out, indices, strict=True):
+            self._decode(index, row)
+        return out
+
+    def _decode(self, index: int, out: np.ndarray) -> None:
+        """One frame into `out` (H, W, 3), which is contiguous."""
+        assert 0 <= index < len(self), (index, len(self))
+        blob = self._blobs[self._offset[index] : self._offset[index + 1]]
+        if self.encoding == "raw":
+            out[...] = blob.reshape(out.shape)
+            return
+        try:
+            found = simplejpeg.decode_jpeg(blob, buffer=out).shape
+        except ValueError:
+            found = None
+        if found != out.shape:
+            raise InputError(f"frame {index} is damaged", self.path, REMEDY)
+
+    def _read_header(self, file: h5py.File) -> None:
+        attributes = file.attrs
+        if attributes.get("format") != FORMAT:
+            kind = attributes.get("format", "some other HDF5 file")
+            raise InputError(f"is not a frames file but {kind}", self.path, "make one with extract-frames")
+        if attributes["version"] > VERSION:
+            raise InputError("was written by a newer version", self.path, "update comedian")
+        self.fps = float(attributes["fps"])
+        self.width, self.height = int(attributes["width"]), int(attributes["height"])
+        self.half, self.video_bytes = int(attributes["half"]), int(attributes["video_bytes"])
+        self.encoding, self.sampling = str(attributes["encoding"]), str(attributes["sampling"])
+        self.video, self.damage = str(attributes["video"]), str(attributes["damage"])
+        self.provenance = str(attributes["provenance"])
+        self.seconds, self._offset = file["seconds"][:], file["offset"][:]
+        self._begin = file["data"].id.get_offset()
+
+
+def whole_frames_file(
+    path: str | Path, *, fps: float, size: tuple[int, int], encoding: str, sampling: str, video: str | Path
+) -> FramesFile | None:
+    """The frames file at `path` if it is whole and was made like this from this very video."""
+    try:
+        file = FramesFile(path)
+    except InputError:
+        return None
+    made = (file.fps, (file.width, file.height), file.encoding, file.sampling, file.video, file.video_bytes)
+    wanted = (float(fps), tuple(size), encoding, sampling, os.path.abspath(video), _size_of(video))
+    return file if made == wanted else None
+
+
+def _spool(
+    spool: BinaryIO, frames: Iterable[tuple[float, np.ndarray]], size, encoding: str, quality: int
+) -> tuple[list[float], list[int]]:
+    """Write encoded frames end to end; return their times (N) and offsets (N+1)."""
+    seconds, offset = [], [0]
+    for time, rgb in frames:
+        assert rgb.shape == (size[1], size[0], 3), rgb.shape
+        if encoding == "jpeg":
+            blob = simplejpeg.encode_jpeg(rgb, quality, colorsubsampling="420")
+        else:
+            blob = rgb.tobytes()
+        spool.write(blob)
+        seconds.append(time)
+        offset.append(offset[-1] + len(blob))
+    return seconds, offset
+
+
+def _copy(spool: BinaryIO, data: h5py.Dataset) -> None:
+    spool.seek(0)
+    position = 0
+    while chunk := spool.read(COPY_BYTES):
+        data[position : position + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        position += len(chunk)
+
+
+def _size_of(video: str | Path) -> int:
+    """Bytes of the video, so that a changed one is noticed; -1 where it is not a file here."""
+    return os.path.getsize(video) if os.path.isfile(video) else -1
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise InputError("no such file", path, "make it with extract-frames")
+    if path.is_dir():
+        raise InputError("is a folder", path, "name a frames file")
+    if not h5py.is_hdf5(path):
+        raise InputError("is not a frames file", path, "make one with extract-frames")

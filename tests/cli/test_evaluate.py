@@ -1,0 +1,206 @@
+"""evaluate as a command: what it reads, prints and refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.evaluate import main
+from cli.nms import main as nms
+from comedian.formats.events import write_soccernet
+from comedian.formats.labels import read_labels
+from comedian.recipes.model import SOCCERNET_CLASSES
+from comedian.spotting.metrics import METRICS, GameResult
+from comedian.spotting.metrics import evaluate as score
+
+ROOT = Path(__file__).resolve().parents[2]
+MATCHES = ROOT / "tests/data/matches"
+EVALUATE = [sys.executable, str(ROOT / "bin" / "evaluate")]
+GAMES = sorted(path.parent for path in MATCHES.rglob("Labels-v2.json"))
+
+
+def spots_of(game: Path) -> list[dict]:
+    """Spots near most of a game's actions, and some that are wrong."""
+    found = []
+    for number, action in enumerate(read_labels(game / "Labels-v2.json")):
+        if number % 4:
+            shift_ms = 700 * (number % 3) - 500 + 20_000 * (number % 5 == 0)
+            found.append(
+                {
+                    "video": f"{game}/{action.half}_224p.mkv",
+                    "half": action.half,
+                    "position_ms": max(action.position_ms + shift_ms, 0),
+                    "label": action.label,
+                    "confidence": 0.3 + number % 7 / 10,
+                }
+            )
+    return sorted(found, key=lambda spot: spot["half"])
+
+
+SPOTS = [spot for game in GAMES for spot in spots_of(game)]
+RESULTS = [GameResult(game.name, read_labels(game / "Labels-v2.json"), spots_of(game)) for game in GAMES]
+
+
+def lines(spots) -> str:
+    return "".join(json.dumps(spot) + "\n" for spot in spots)
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*arguments, command=main) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            command([str(argument) for argument in arguments])
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "spots.jsonl"
+    path.write_text(lines(SPOTS))
+    return path
+
+
+def test_json_in_the_official_shape(run, file):
+    status, out, err = run(file, "--metrics", "tight,loose,at1,at2,at3,at4,at5")
+    assert status == 0
+    result, expected = json.loads(out), score(RESULTS, SOCCERNET_CLASSES, tuple(METRICS))
+    assert result["metrics"] == expected["metrics"]
+    assert [result[key] for key in ("n_games", "framerate", "classes")] == [
+        3,
+        2,
+        list(SOCCERNET_CLASSES),
+    ]
+    assert 0 < result["metrics"]["tight"]["a_mAP"] < result["metrics"]["loose"]["a_mAP"]
+    assert [f"evaluate: {warning}" for warning in result["warnings"]] == err.splitlines()
+    assert run(file, "--quiet")[2] == ""
+
+
+def test_standard_input_is_the_default():
+    done = subprocess.run(EVALUATE, input=lines(SPOTS), capture_output=True, text=True)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["metrics"] == score(RESULTS)["metrics"]
+
+
+@pytest.mark.parametrize("name", ["results", "results.zip"])
+def test_from_nms_through_soccernet(run, file, tmp_path, name):
+    """nms --to soccernet and nms | evaluate give the same score."""
+    kept, target = tmp_path / "kept.jsonl", tmp_path / name
+    assert run(file, "-o", kept, command=nms)[0] == 0
+    assert run(file, "--to", "soccernet", "-o", target, command=nms)[0] == 0
+    direct = json.loads(run(kept, "--metrics", "tight,loose")[1])
+    through = json.loads(run(target, "--labels", MATCHES, "--metrics", "tight,loose")[1])
+    assert through["metrics"] == direct["metrics"]
+
+
+def test_other_frame_rates_and_classes(run, file, tmp_path):
+    out = json.loads(run(file, "--framerate", 25, "--classes", "Goal,Foul")[1])
+    assert out["metrics"] == score(RESULTS, ("Goal", "Foul"), framerate=25)["metrics"]
+    (tmp_path / "class.txt").write_text("Goal\nFoul\n")
+    status, same, err = run(file, "--framerate", 25, "--classes", tmp_path / "class.txt")
+    assert (status, json.loads(same)) == (0, out)
+    assert "labels outside the classes do not count" in err
+
+
+def test_a_list_counts_missed_games(run, tmp_path):
+    path = tmp_path / "some.jsonl"
+    path.write_text(lines(spots_of(GAMES[0])))
+    (tmp_path / "games.txt").write_text("".join(f"{game.relative_to(MATCHES)}\n" for game in GAMES[:2]))
+    alone = json.loads(run(path, "--labels", MATCHES)[1])
+    status, out, err = run(path, "--labels", MATCHES, "--games", tmp_path / "games.txt")
+    listed = json.loads(out)
+    assert (status, alone["n_games"], listed["n_games"]) == (0, 1, 2)
+    assert "2 games of" in "".join(alone["warnings"])
+    assert f"1 game with labels but no spot, counted as missed: {GAMES[1].relative_to(MATCHES)}" in err
+    assert listed["metrics"]["tight"]["a_mAP"] < alone["metrics"]["tight"]["a_mAP"]
+
+
+def test_a_half_without_spots_is_said(run, tmp_path):
+    path = tmp_path / "some.jsonl"
+    path.write_text(lines(spot for spot in spots_of(GAMES[0]) if spot["half"] == 1))
+    assert "1 half with labels but no spot, counted as missed: half 2 of" in run(path)[2]
+
+
+def test_a_single_video_with_its_own_labels(run, tmp_path):
+    labels = [{"half": 1, "position_ms": 1000 * at, "label": "Serve"} for at in (3, 9)]
+    (tmp_path / "final.mp4.json").write_text(lines(labels))
+    spots = [label | {"video": str(tmp_path / "final.mp4"), "confidence": 1.0} for label in labels]
+    (tmp_path / "spots.jsonl").write_text(lines(spots))
+    status, out, err = run(tmp_path / "spots.jsonl", "--classes", "Serve")
+    assert (status, json.loads(out)["metrics"]["tight"]["a_mAP"], err) == (0, 1.0, "")
+
+
+def test_table_with_chance(run, file, tmp_path):
+    status, out, _ = run(file, "--table", "--chance", 3, "--metrics", "tight,loose")
+    assert status == 0
+    rows = out.splitlines()
+    assert rows[0].split() == ["class", "labels", "unshown", "tight", "chance", "loose", "chance"]
+    expected = score(RESULTS)["metrics"]["tight"]["a_mAP"]
+    mean = next(row for row in rows if row.startswith("mean of 17 classes"))
+    assert mean.split()[4] == f"{expected:.4f}"
+    assert 0 < float(mean.split()[5]) < expected
+    data = json.loads(run(file, "--chance", 3)[1])["chance"]
+    assert data["draws"] == 3
+    assert mean.split()[5] == f"{data['metrics']['tight']['a_mAP']:.4f}"
+    run(file, "--table", "-o", tmp_path / "table.txt")
+    assert (tmp_path / "table.txt").read_text().startswith("class")
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "what"),
+    [
+        (None, [], "spots.jsonl: no such file"),
+        (b"", [], "spots.jsonl: holds no spot"),
+        (b"\x1aE\xdf\xa3\x00\xff", [], "spots.jsonl: is not text"),
+        (lines(SPOTS).encode()[:-20], [], f"spots.jsonl:{len(SPOTS)}: is not JSON, or cut short"),
+        (lines(SPOTS).encode(), ["--labels", "nowhere"], "nowhere: no such file or folder"),
+        (lines(SPOTS).encode(), ["--labels", "empty.json"], "empty.json: is empty"),
+        (lines(SPOTS).encode(), ["--games", "empty.json"], "empty.json: names no game"),
+        (lines(SPOTS).encode(), ["--games", "nowhere"], "nowhere: no such file"),
+        (lines(SPOTS).encode(), ["--classes", ","], "names no class"),
+        (lines(SPOTS).encode(), ["--labels", "-"], "cannot go through a pipe"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_the_output_alone(
+    run, tmp_path, monkeypatch, content, options, what
+):
+    monkeypatch.chdir(tmp_path)
+    Path("empty.json").touch()
+    Path("out.json").write_text("old")
+    if content is not None:
+        Path("spots.jsonl").write_bytes(content)
+    before = set(tmp_path.iterdir())
+    status, out, err = run("spots.jsonl", *options, "-o", "out.json")
+    assert (status, out) == (1, "")
+    assert what in err
+    assert ";" in err, "a remedy"
+    assert err.startswith("evaluate: ")
+    assert err.count("\n") == 1
+    assert set(tmp_path.iterdir()) == before
+    assert Path("out.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("options", [["--metrics", "tigth"], ["--framerate", 0], ["--chance", 0]])
+def test_wrong_command_lines_are_status_2(run, file, options):
+    assert run(file, *options)[:2] == (2, "")
+
+
+def test_a_closed_pipe_ends_quietly(file):
+    process = subprocess.Popen([*EVALUATE, "-q", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert process.stderr.read() == b""
+
+
+def test_results_with_an_empty_game(run, tmp_path):
+    """Officially a game without predictions is an error; here it is missed, and said."""
+    write_soccernet(spots_of(GAMES[0]), tmp_path / "results")
+    empty = tmp_path / "results" / GAMES[1].relative_to(MATCHES)
+    empty.mkdir(parents=True)
+    (empty / "results_spotting.json").write_text('{"predictions": []}')
+    status, out, err = run(tmp_path / "results", "--labels", MATCHES)
+    assert (status, json.loads(out)["n_games"]) == (0, 2)
+    assert "1 game with labels but no spot" in err

@@ -1,0 +1,170 @@
+"""nms as a command: streams, files, errors."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.nms import main
+from comedian.formats.events import read_soccernet
+from comedian.spotting.suppress import suppress
+
+NMS = [sys.executable, str(Path(__file__).resolve().parents[2] / "bin" / "nms")]
+
+
+def spot(position_ms, confidence, label="Goal", half=1):
+    video = f"a/b/c d/{half}_224p.mkv"
+    keys = ("video", "half", "position_ms", "label", "confidence")
+    return dict(zip(keys, (video, half, position_ms, label, confidence), strict=True))
+
+
+SPOTS = [
+    spot(500 * frame, round(0.1 + (frame * 37 % 50) / 60, 3), label, half)
+    for half in (1, 2)
+    for frame in range(60)
+    for label in ("Goal", "Foul")
+]
+
+
+def lines(spots) -> str:
+    return "".join(json.dumps(one) + "\n" for one in spots)
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*arguments) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "spots.jsonl"
+    path.write_text(lines(SPOTS))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ([], ("soft",)),
+        (["--soft", "--window", 12], ("soft", 12)),
+        (["--hard"], ("hard",)),
+        (["--peak", "--threshold", 0.5], ("peak", None, None, 0.5)),
+        (["--hard", "--window", 3, "--window-for", "Foul=20"], ("hard", 3, {"Foul": 20})),
+    ],
+)
+def test_options_reach_the_library(run, file, options, arguments):
+    status, out, err = run(file, *options)
+    assert (status, err) == (0, "")
+    assert [json.loads(line) for line in out.splitlines()] == list(suppress(SPOTS, *arguments))
+
+
+def test_standard_input_is_the_default():
+    expected = lines(suppress(SPOTS))
+    for arguments in ([], ["-"]):
+        done = subprocess.run([*NMS, *arguments], input=lines(SPOTS), capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+
+
+def test_an_output_file_may_be_the_input(run, file):
+    assert run(file, "-o", file)[:2] == (0, "")
+    assert file.read_text() == lines(suppress(SPOTS))
+
+
+@pytest.mark.parametrize("name", ["results", "results.zip"])
+def test_soccernet_out_and_in(run, file, tmp_path, name):
+    target = tmp_path / name
+    assert run(file, "--to", "soccernet", "-o", target) == (0, "", "")
+    kept = list(suppress(SPOTS))
+    read = list(read_soccernet(target))
+    assert [one | {"video": 0} for one in read] == [one | {"video": 0} for one in kept]
+    status, out, _ = run(target, "--hard")
+    assert status == 0
+    assert [json.loads(line) for line in out.splitlines()] == list(suppress(read, "hard"))
+
+
+def test_each_half_is_out_as_soon_as_the_next_begins_and_ctrl_c_is_130():
+    process = subprocess.Popen(NMS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    first = list(suppress(SPOTS[:120]))
+    process.stdin.write(lines(SPOTS[:121]).encode())
+    process.stdin.flush()
+    assert [json.loads(process.stdout.readline()) for _ in first] == first
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (130, b"", b"nms: interrupted\n")
+
+
+def test_a_closed_pipe_ends_quietly(tmp_path):
+    path = tmp_path / "long.jsonl"
+    path.write_text(lines(spot(10_000 * number, 0.5) for number in range(20_000)))
+    process = subprocess.Popen([*NMS, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert json.loads(process.stdout.readline())["position_ms"] == 0
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "no such file"),
+        (b"", "holds no spot"),
+        (b"\x1aE\xdf\xa3\x00\xff", "is not text"),
+        (lines(SPOTS).encode()[:-20], "spots.jsonl:240: is not JSON, or cut short"),
+        (lines([SPOTS[0], SPOTS[-1], SPOTS[0]]).encode(), "sort the lines first"),
+        (b'{"half": 1}\n', "spots.jsonl:1: has no 'video'"),
+    ],
+)
+@pytest.mark.parametrize("existing", [False, True])
+def test_bad_input_is_one_line_and_leaves_the_output_alone(run, tmp_path, content, what, existing):
+    path, output = tmp_path / "spots.jsonl", tmp_path / "out.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    if existing:
+        output.write_text("old")
+    status, out, err = run(path, "-o", output)
+    assert (status, out) == (1, "")
+    assert what in err
+    assert ";" in err, "a remedy"
+    assert err.startswith("nms: ")
+    assert err.count("\n") == 1
+    left = {file.name for file in tmp_path.iterdir()} - {"spots.jsonl"}
+    assert left == ({"out.jsonl"} if existing else set())
+    assert not existing or output.read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["results", "results.zip"])
+def test_bad_input_leaves_no_results(run, file, tmp_path, name):
+    file.write_text(lines(SPOTS)[:-20])
+    assert run(file, "--to", "soccernet", "-o", tmp_path / name)[0] == 1
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--soft", "--hard"],
+        ["--window", -1],
+        ["--window-for", "Goal"],
+        ["--window-for", "Goal=x"],
+        ["--window-for", "Goal=-1"],
+        ["--to", "csv"],
+        ["--to", "soccernet"],
+    ],
+)
+def test_wrong_command_lines_are_status_2(run, file, options):
+    status, out, err = run(file, *options)
+    assert (status, out) == (2, "")
+    assert "Error" in err
+
+
+def test_a_label_nobody_has_is_said(run, file):
+    status, _, err = run(file, "--window-for", "Gaol=3", "--window-for", "Goal=3")
+    assert (status, err) == (0, "nms: --window-for Gaol: no spot has this label\n")
