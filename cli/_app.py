@@ -11,6 +11,8 @@ import typer
 
 from comedian.errors import InputError
 
+from ._io import silence_stdout, warn
+
 
 def command(
     function: Callable, example: str, name: str | None = None
@@ -61,10 +63,10 @@ def _status(call: Callable[[], None], name: str) -> int:
         sys.stdout.flush()
         return 0
     except BrokenPipeError:
-        _silence_stdout()
+        silence_stdout()
         return 0
-    except KeyboardInterrupt:
-        _say(name, "interrupted")
+    except KeyboardInterrupt as interrupt:
+        warn(name, str(interrupt) or "interrupted")
         return 130
     except InputError as error:
         return _fail(name, str(error))
@@ -72,6 +74,10 @@ def _status(call: Callable[[], None], name: str) -> int:
         if error.strerror is None:
             raise
         return _fail(name, f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    except (MemoryError, RuntimeError) as error:
+        if type(error).__name__ not in ("MemoryError", "OutOfMemoryError"):  # torch's is a RuntimeError
+            raise
+        return _fail(name, "out of memory; try a smaller batch or model, or another machine")
 
 
 def _interrupt(signum, frame):
@@ -81,22 +87,13 @@ def _interrupt(signum, frame):
 def _fail(name: str, message: str) -> int:
     if os.environ.get("COMEDIAN_TRACEBACK"):
         traceback.print_exc()
-    _say(name, message)
+    warn(name, message)
     return 1
-
-
-def _say(name: str, message: str) -> None:
-    print(f"{name}: {message}", file=sys.stderr)
 
 
 def _flushed(status: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
+        silence_stdout()
     return status
-
-
-def _silence_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush does not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,8 @@
 """Standard input and output: `-`, terminals, and files that are whole or absent."""
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
     """Open a text file, or standard input for `-`; on a terminal one stderr line says what is awaited."""
     if name == "-":
         if sys.stdin.isatty():
-            print(f"{command}: waiting for {awaited} on standard input", file=sys.stderr)
+            warn(command, f"waiting for {awaited} on standard input")
         yield sys.stdin
         return
     if Path(name).is_dir():
@@ -45,8 +47,24 @@ def open_output(name: str) -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
         return
+    check_output(name)
     with atomic_path(name) as temporary, temporary.open("w", encoding="utf-8") as stream:
         yield stream
+
+
+def check_output(path: str | Path) -> None:
+    """Raise InputError unless a file can be written at `path`: before hours of work, not after them."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError("is a folder", path, "name a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise InputError("is not a folder", folder, "write somewhere else")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        what = f"cannot write into it: {error.strerror}"
+        raise InputError(what, folder, "write somewhere else") from None
 
 
 def refuse_dash(path: str | Path | None, what: str) -> None:
@@ -58,3 +76,8 @@ def refuse_dash(path: str | Path | None, what: str) -> None:
 def warn(command: str, message: str) -> None:
     """One line on stderr."""
     print(f"{command}: {message}", file=sys.stderr)
+
+
+def silence_stdout() -> None:
+    """Point standard output at nothing, so that no later write or flush complains of a closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,5 +1,6 @@
 """Options that several commands share, so that they are named and explained once."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -25,10 +26,9 @@ def pick_device(name: str):
 
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"unknown device {name!r}", "--device", "use auto, cpu or cuda") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("this machine has no CUDA device", "--device", "use cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise InputError(f"unknown device {name!r}", "--device", "use auto, cpu, cuda or cuda:N")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"this machine has no device {name!r}", "--device", "use auto or cpu")
     return device

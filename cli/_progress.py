@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Callable[[str, float, float | None], None]]:
-    """Yield `report(task, done, total)`, which moves the bar named `task`; total None is unknown."""
+    """Yield `report(task, done, total)`, which moves the bar named `task`; total None is unknown.
+
+    Standard output is left alone unless it is the same terminal, where its lines go above the bars.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda task, done, total=None: None
         return
@@ -15,7 +18,13 @@ def progress(quiet: bool) -> Iterator[Callable[[str, float, float | None], None]
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=Console(stderr=True, soft_wrap=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    ) as bars:
         tasks: dict[str, int] = {}
 
         def report(task: str, done: float, total: float | None = None) -> None:

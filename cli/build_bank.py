@@ -9,7 +9,7 @@ import typer
 from comedian.errors import InputError
 
 from ._app import command
-from ._io import refuse_dash, warn
+from ._io import check_output, refuse_dash, warn
 from ._options import Device, Quiet, Root, Workers, pick_device
 from ._progress import progress
 
@@ -62,8 +62,9 @@ def build_bank(
     if query:
         _list_moments(sources, query, half, num, table)
         return
-    if output is None or output.is_dir():
-        raise InputError("no output file was given", output, "name a bank file with -o")
+    if output is None:
+        raise InputError("no output was given", remedy="name a bank file with -o")
+    check_output(output)
     from comedian.formats.games import FRAMES_SUFFIXES, find_games
     from comedian.recipes.bank import BankRecipe
 

@@ -8,15 +8,15 @@ import typer
 from comedian.errors import InputError
 
 from ._app import command
+from ._flags import Flags, with_flags
 from ._io import refuse_dash
-from ._training import Flags, train, with_flags
+from ._training import train
+
+BANK = typer.Option(help="Bank of features, made by build-bank.")
 
 
 @with_flags
-def distill(
-    flags: Flags,
-    bank: Annotated[Path | None, typer.Option(help="Bank of features, made by build-bank.")] = None,
-) -> None:
+def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
     """Teach both transformers to see a whole window as the bank's teacher does (step 2, SCE).
 
     Writes weights of kind "distilled", and one JSON line per epoch to standard output.

@@ -5,28 +5,33 @@ from typing import Annotated
 
 import typer
 
+from comedian.errors import InputError
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
-from ._io import warn
-from ._training import Flags, train, with_flags
+from ._flags import Flags, with_flags
+from ._io import refuse_dash, warn
+from ._training import train
+
+LABELS = typer.Option(help="Folder of labels, by game [default: beside each video].")
+VALID = typer.Option(help="Frames to validate every epoch on, the best one is kept; repeatable.")
 
 
 @with_flags
 def finetune(
     flags: Flags,
-    labels: Annotated[
-        Path | None, typer.Option(help="Folder of labels, by game [default: beside each video].")
-    ] = None,
-    valid: Annotated[
-        list[str] | None, typer.Option(help="Frames to validate every epoch on; the best epoch is kept.")
-    ] = None,
+    labels: Annotated[Path | None, LABELS] = None,
+    valid: Annotated[list[str] | None, VALID] = None,
 ) -> None:
     """Train a spotter on labelled actions: the head alone, then everything (step 3).
 
     Writes weights of kind "spotter", and one JSON line per epoch to standard output. With --valid
     the epoch with the best official tight average-mAP is kept, otherwise the last one.
     """
+    for path in (labels, *(valid or ())):
+        refuse_dash(path, "labels and frames")
+    if labels and not labels.is_dir():
+        raise InputError("no such folder", labels, "name the folder of GAME/Labels-v2.json with --labels")
 
     def say(message: str) -> None:
         if not flags.quiet:
@@ -43,7 +48,7 @@ def finetune(
         if valid:
             held_out = Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root))
             held_out_actions = read_actions(held_out, labels, recipe.classes, say)
-            validation = Validation(held_out, held_out_actions, recipe.classes, recipe.spot)
+            validation = Validation(held_out, held_out_actions)
         else:
             say("no --valid, keeping the last epoch")
         finetune(halves, actions, recipe, run, flags.init, preset, validation)

@@ -1,7 +1,8 @@
 """pretrain-spatial: step 1, MoCo self-supervision of the spatial transformer."""
 
 from ._app import command
-from ._training import Flags, train, with_flags
+from ._flags import Flags, with_flags
+from ._training import train
 
 
 @with_flags

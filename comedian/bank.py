@@ -18,8 +18,9 @@ from comedian.errors import InputError
 from comedian.formats.bank import Bank, BankHalf, LeftOut, Reduction, write_bank
 from comedian.formats.games import Game, half_number
 from comedian.formats.provenance import provenance, sha256
+from comedian.neighbours import neighbour_targets
 from comedian.recipes.bank import BankRecipe
-from comedian.soft_targets import Report, neighbour_targets, soft_targets
+from comedian.soft_targets import Report, soft_targets
 
 PCA_BYTES = 2 << 30  # z-scored features beyond this take the incremental PCA
 PCA_BATCH_ROWS = 4096  # rows of one incremental step, or twice the components if that is more

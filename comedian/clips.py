@@ -109,7 +109,7 @@ class ClipLoader:
     def batches(self, batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
         """Yield uint8 (B, T, H, W, 3) for each array of clips (B, 2).
 
-        A yielded tensor is overwritten two batches later: copy what must live longer.
+        A yielded tensor is overwritten when the next one is asked for: copy what must live longer.
         """
         buffers = [self._buffer(max(map(len, batches))) for _ in range(min(2, len(batches)))]
         pending = self._submit(batches[0], buffers[0])

@@ -29,7 +29,8 @@ UNTIMED_FORMATS = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 NO_VIDEO_FORMATS = re.compile(r"image2|tty|.*_pipe")  # single pictures; "tty" draws text files
 
 GAP_SECONDS = 10.0  # a picture that stays for longer is taken for a hole
-STRAY_SECONDS = 60.0  # times this far past the promised end are damage
+STRAY_SECONDS = 60.0  # times this far past the promised end are damage,
+LONGEST_SECONDS = 3600.0  # and so are pictures that stay for longer than this
 
 
 @dataclass
@@ -90,7 +91,10 @@ class Clock:
 
     def duration(self, frame: av.VideoFrame) -> int:
         """Ticks a frame lasts if none follows."""
-        return frame.duration or self._period
+        likely = (
+            ticks for ticks in (frame.duration, self._period) if 0 < ticks * self.tick <= LONGEST_SECONDS
+        )
+        return next(likely, 1)
 
 
 @contextmanager
@@ -103,7 +107,7 @@ def open_video(path: str | Path, threads: int = 1):
     _check_file(Path(path))
     try:
         container = av.open(str(Path(path).absolute()), metadata_errors="replace")
-    except (av.error.InvalidDataError, av.error.EOFError, av.error.ValueError):
+    except av.error.FFmpegError:
         raise InputError("is not a video, or its beginning is lost", path, "check the file") from None
     with container:
         if NO_VIDEO_FORMATS.fullmatch(container.format.name):
@@ -142,6 +146,8 @@ def _packets(container, stream, damage: Damage) -> Iterator[av.Packet]:
                 yield packet
     except av.error.FFmpegError:
         damage.broken = True
+    except IndexError:
+        pass  # past the last packet PyAV trips over streams that appeared on the way
 
 
 def _planned(packets: Iterable[av.Packet], slot: Callable[[int], int]) -> Iterator[tuple[av.Packet, bool]]:
@@ -218,10 +224,11 @@ def _placed(
     latest = clock.promised_end + STRAY_SECONDS if clock.promised_end else float("inf")
     previous, expected = None, clock.origin
     for ticks, frame in frames:
-        if (previous is not None and ticks < previous) or clock.seconds(ticks) > latest:
+        hole = float((ticks - expected) * clock.tick)
+        backwards = previous is not None and ticks < previous
+        if backwards or hole > LONGEST_SECONDS or clock.seconds(ticks) > latest:
             damage.misplaced += 1
             continue
-        hole = float((ticks - expected) * clock.tick)
         if hole > GAP_SECONDS:
             damage.holes.append(f"no picture for {hole:.0f} s from {clock_face(clock.seconds(expected))}")
         previous, expected = ticks, ticks + clock.duration(frame)

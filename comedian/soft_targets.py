@@ -1,26 +1,19 @@
-"""Soft targets of a bank's rows, exact or from their nearest neighbours (section 3.3, Eq. 4).
+"""Soft targets of a bank's rows, and the attention read they are made of, exact (section 3.3, Eq. 3-4).
 
-Letters: M rows of the bank, K their width, U distinct rows, N rows at a time, n neighbours.
+Letters: M rows of the bank, K their width, U distinct rows, N queries.
 """
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import faiss
-import numpy as np
 import torch
 from torch import Tensor
-
-from comedian.formats.bank import LeftOut
 
 Report = Callable[[str, float, float | None], None]  # task, done, total
 
 BLOCK_ROWS = 8192  # bank rows in flight
 QUERY_ROWS = 1024  # rows whose soft targets are computed together
-FLAT_ROWS = 200_000  # beyond this, neighbours on the CPU come from an inverted file (approximate)
-IVF_PROBES = 32  # lists of the inverted file that a search reads
-SAMPLED_ROWS = 256  # rows whose left-out mass is computed exactly
-FAISS_GPU_NEIGHBOURS = 2048  # faiss's limit on a GPU
 
 
 def soft_targets(
@@ -29,10 +22,9 @@ def soft_targets(
     block: int = BLOCK_ROWS,
     report: Report = lambda task, done, total: None,
 ) -> Tensor:
-    """m_i = Σ_k s2_ik P_k of each bank row, over the bank without rows equal to it (Eq. 4), exact.
+    """m_i = Σ_k s2_ik P_k of each bank row, over the bank without rows equal to it (Eq. 4).
 
-    Equal rows are merged, with their number as a weight, so that each has only itself to leave out; a
-    row that has nothing else in its bank keeps its own feature. QUERY_ROWS × block scores are held.
+    QUERY_ROWS × block scores are held.
 
     Args:
         features: (M, K) unit rows.
@@ -45,45 +37,14 @@ def soft_targets(
     distinct = Distinct.of(features)
     means = []
     for index in torch.arange(len(distinct.rows), device=features.device).split(QUERY_ROWS):
-        means.append(_attend(index, distinct, temperature_m, block)[1])
+        means.append(relate_to_others(index, distinct, temperature_m, block)[1])
         report("soft targets", int(index[-1]) + 1, len(distinct.rows))
     return torch.cat(means)[distinct.inverse]
 
 
-def neighbour_targets(
-    features: Tensor,
-    num_neighbours: int,
-    temperature_m: float = 0.07,
-    block: int = BLOCK_ROWS,
-    report: Report = lambda task, done, total: None,
-) -> tuple[Tensor, LeftOut]:
-    """Soft targets from each row's nearest other rows in place of all, found by faiss.
-
-    Args:
-        features: (M, K) unit rows; where they lie the search runs.
-        num_neighbours: n, distinct rows; all of them give `soft_targets` exactly.
-
-    Returns:
-        (M, K) as `soft_targets`, and the softmax mass left out, against the complete bank on
-        SAMPLED_ROWS rows drawn with a fixed seed.
-    """
-    distinct = Distinct.of(features)
-    rows = distinct.rows
-    means, logsumexps = [], []
-    for index, found in _search(rows, min(num_neighbours + 1, len(rows)), report):
-        logsumexp, mean = _attend_to(found, index, distinct, temperature_m)
-        means.append(mean)
-        logsumexps.append(logsumexp)
-    sample = _sample(distinct)
-    complete = _attend(sample, distinct, temperature_m, block)[0]
-    left_out = 1 - (torch.cat(logsumexps)[sample] - complete).exp().clamp(max=1)
-    summary = LeftOut(float(left_out.mean()), float(left_out.max()), len(sample))
-    return torch.cat(means)[distinct.inverse], summary
-
-
 @dataclass(frozen=True)
 class Distinct:
-    """The distinct rows of a bank.
+    """The distinct rows of a bank, so that each has only itself to leave out where equal rows would.
 
     Attributes:
         rows: (U, K), of the bank's type.
@@ -96,89 +57,98 @@ class Distinct:
     inverse: Tensor
 
     @classmethod
-    def of(cls, features: Tensor) -> "Distinct":
-        """Tell rows apart by their bits, after -0 became 0."""
-        values = np.ascontiguousarray(features.cpu().numpy() + features.new_zeros(()).cpu().numpy())
-        keys = values.view(np.dtype((np.void, values.strides[0]))).ravel()  # (M,)
-        _, first, inverse, counts = np.unique(
-            keys, return_index=True, return_inverse=True, return_counts=True
-        )
-        log_counts = torch.from_numpy(counts).to(_accurate(features)).log()
-        return cls(
-            features[torch.from_numpy(first).to(features.device)],
-            log_counts.to(features.device),
-            torch.from_numpy(inverse).to(features.device),
-        )
+    def of(cls, features: Tensor, block: int = BLOCK_ROWS) -> "Distinct":
+        """Tell rows apart by a 64-bit hash on their device, then compare each with the first of its kind.
+
+        Should two different rows ever share a hash, another hash is drawn.
+        """
+        for seed in itertools.count():
+            keys = _hashes(features, seed, block)  # (M,)
+            _, inverse, counts = torch.unique(keys, return_inverse=True, return_counts=True)
+            index = torch.arange(len(features), device=features.device)
+            first = torch.zeros_like(counts).scatter_reduce_(0, inverse, index, "amin", include_self=False)
+            rows = features[first]  # (U, K)
+            if _all_equal(features, rows, inverse, block):
+                return cls(rows, counts.to(_accurate(rows)).log(), inverse)
+        raise AssertionError("unreachable")
+
+    def counted_in(self, inverse: Tensor) -> "Distinct":
+        """The same rows, as often as they occur in another bank: `inverse` (M',) numbers its rows."""
+        counts = torch.bincount(inverse, minlength=len(self.rows))
+        return Distinct(self.rows, counts.to(self.log_counts).log(), inverse)  # those that do not: -inf
+
+
+def relate_to_others(
+    index: Tensor, distinct: Distinct, temperature: float, block: int = BLOCK_ROWS
+) -> tuple[Tensor, Tensor]:
+    """`attend` of the distinct rows `index` (N,) to all others; a row alone in its bank means itself."""
+    own = distinct.rows[index]  # (N, K)
+    logsumexp, mean = attend(own, distinct.rows, temperature, block, distinct.log_counts, index)
+    return logsumexp, torch.where(logsumexp.isneginf()[:, None], own.to(mean), mean)
+
+
+@torch.no_grad()
+def attend(
+    query: Tensor,
+    rows: Tensor,
+    temperature: float,
+    block: int = BLOCK_ROWS,
+    log_counts: Tensor | None = None,
+    left_out: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Logsumexp (N,) and softmax mean (N, K) of query·row/τ over the rows, N × block scores at a time.
+
+    Sums are float32 (float64 for float64 queries) whatever the rows' type, also under autocast. The rows
+    may lie on another device than the queries, then one block at a time travels. A query with no row to
+    attend to has a logsumexp of -inf and a mean of NaN.
+
+    Args:
+        query: (N, K).
+        rows: (U, K).
+        log_counts: (U,) logarithm of how often each row counts; None is once.
+        left_out: (N,) int64, the one row that takes no part for each query; None is none.
+    """
+    query = query.to(_accurate(query)) / temperature
+    highest = query.new_full((len(query),), torch.finfo(query.dtype).min)  # finite: -inf - -inf is NaN
+    total, mean = torch.zeros_like(highest), torch.zeros_like(query)
+    with torch.autocast(query.device.type, enabled=False):
+        for start in range(0, len(rows), block):
+            part = rows[start : start + block].to(query)  # (b, K)
+            scores = query @ part.T  # (N, b)
+            if log_counts is not None:
+                scores += log_counts[start : start + block].to(query)
+            if left_out is not None:
+                inside = ((left_out >= start) & (left_out < start + block)).nonzero().squeeze(1)
+                scores[inside, left_out[inside] - start] = -torch.inf
+            before, highest = highest, torch.maximum(highest, scores.amax(1))
+            fade = (before - highest).exp()  # what was summed so far, relative to the new maximum
+            shares = scores.sub_(highest[:, None]).exp_()  # (N, b)
+            total = total * fade + shares.sum(1)
+            mean = (mean * fade[:, None]).addmm_(shares, part)
+    return highest + total.log(), mean / total[:, None]
 
 
 def _accurate(features: Tensor) -> torch.dtype:
     return torch.float64 if features.dtype == torch.float64 else torch.float32
 
 
-@torch.no_grad()
-def _attend(index: Tensor, distinct: Distinct, temperature: float, block: int) -> tuple[Tensor, Tensor]:
-    """Logsumexp (N,) and softmax mean (N, K) over all rows but their own, of distinct rows `index` (N,)."""
-    own = distinct.rows[index].to(_accurate(distinct.rows))
-    query = own / temperature
-    highest = query.new_full((len(query),), torch.finfo(query.dtype).min)  # finite: -inf - -inf is NaN
-    total, mean = torch.zeros_like(highest), torch.zeros_like(query)
-    for start in range(0, len(distinct.rows), block):
-        rows = distinct.rows[start : start + block].to(query)  # (b, K)
-        scores = query @ rows.T + distinct.log_counts[start : start + block]  # (N, b)
-        inside = ((index >= start) & (index < start + block)).nonzero().squeeze(1)
-        scores[inside, index[inside] - start] = -torch.inf
-        before, highest = highest, torch.maximum(highest, scores.amax(1))
-        fade = (before - highest).exp()  # what was summed so far, relative to the new maximum
-        shares = scores.sub_(highest[:, None]).exp_()  # (N, b)
-        total = total * fade + shares.sum(1)
-        mean = (mean * fade[:, None]).addmm_(shares, rows)
-    alone = (total == 0)[:, None]
-    return highest + total.log(), torch.where(alone, own, mean / total[:, None])
+def _hashes(features: Tensor, seed: int, block: int) -> Tensor:
+    """A 64-bit number for each row, (M, K) -> (M,) int64, equal for equal rows."""
+    generator = torch.Generator().manual_seed(seed)
+    factors = torch.randint(-(2**62), 2**62, _bits(features[0]).shape, generator=generator) * 2 + 1  # odd
+    factors = factors.to(features.device)
+    return torch.cat([(_bits(rows).long() * factors).sum(1) for rows in features.split(block)])
 
 
-@torch.no_grad()
-def _attend_to(
-    found: Tensor, index: Tensor, distinct: Distinct, temperature: float
-) -> tuple[Tensor, Tensor]:
-    """As `_attend`, over the rows `found` (N, n + 1) for each; -1 is none, the own row is left out."""
-    own = distinct.rows[index].to(_accurate(distinct.rows))
-    rows = distinct.rows[found].to(own)  # (N, n + 1, K)
-    scores = (rows @ (own / temperature)[..., None]).squeeze(2) + distinct.log_counts[found]  # (N, n + 1)
-    itself = found == index[:, None]
-    itself[:, -1] |= ~itself.any(1)  # an approximate search missed it: then the last is one too many
-    scores.masked_fill_(itself | (found < 0), -torch.inf)
-    logsumexp = scores.logsumexp(1)
-    mean = (scores - logsumexp[:, None]).exp()[:, None] @ rows  # (N, 1, K)
-    return logsumexp, torch.where(logsumexp.isneginf()[:, None], own, mean.squeeze(1))
+def _bits(rows: Tensor) -> Tensor:
+    """The rows' bits as int16, (..., K) -> (..., K'), after -0 has become its equal 0.
+
+    Wider pieces could differ in their high bits alone, and a product keeps too little of those.
+    """
+    return (rows + 0.0).view(torch.int16)
 
 
-def _search(rows: Tensor, num: int, report: Report) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (index (N,), the `num` rows nearest to each (N, num)) for all rows, in blocks."""
-    index = _faiss_index(rows, num)
-    size = max(1, min(QUERY_ROWS, 2**26 // (num * rows.shape[1])))  # 2^26 gathered values at a time
-    for block in torch.arange(len(rows), device=rows.device).split(size):
-        found = index.search(rows[block].float().cpu().numpy(), num)[1]
-        yield block, torch.from_numpy(found).to(rows.device)
-        report("neighbours", int(block[-1]) + 1, len(rows))
-
-
-def _faiss_index(rows: Tensor, num: int) -> faiss.Index:
-    """Inner-product index of rows: exact up to FLAT_ROWS and on a GPU, an inverted file beyond."""
-    on_gpu = rows.device.type == "cuda" and faiss.get_num_gpus() > 0 and num <= FAISS_GPU_NEIGHBOURS
-    vectors = rows.float().cpu().numpy()
-    index: faiss.Index = faiss.IndexFlatIP(vectors.shape[1])
-    if on_gpu:
-        index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), rows.device.index or 0, index)
-    elif len(vectors) > FLAT_ROWS:
-        num_lists = int(4 * len(vectors) ** 0.5)
-        index = faiss.IndexIVFFlat(index, vectors.shape[1], num_lists, faiss.METRIC_INNER_PRODUCT)
-        index.train(vectors)
-        index.nprobe = IVF_PROBES
-    index.add(vectors)
-    return index
-
-
-def _sample(distinct: Distinct) -> Tensor:
-    """Up to SAMPLED_ROWS bank rows drawn with a fixed seed, as numbers of distinct rows."""
-    chosen = torch.randperm(len(distinct.inverse), generator=torch.Generator().manual_seed(0))
-    return distinct.inverse[chosen[:SAMPLED_ROWS].to(distinct.inverse.device)]
+def _all_equal(features: Tensor, rows: Tensor, inverse: Tensor, block: int) -> bool:
+    """Whether each feature (M, K) is to the bit the row (U, K) that `inverse` (M,) numbers."""
+    pairs = zip(features.split(block), inverse.split(block), strict=True)
+    return all(torch.equal(_bits(part), _bits(rows[index])) for part, index in pairs)

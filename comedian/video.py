@@ -110,7 +110,7 @@ def _sample(
     on_damage: Callable[[str], None],
     every_frame: bool,
 ) -> Iterator[tuple[float, np.ndarray]]:
-    damage, convert, ticks = Damage(), Converter(size), None
+    damage, convert, ticks = Damage(), Converter(path, size), None
     with open_video(path, threads) as (container, stream):
         clock = Clock(container, stream, *grid)
         frames = decode_needed(container, stream, clock, damage, every_frame)
@@ -143,8 +143,8 @@ def _on_screen(
 class Converter:
     """From decoded frames to upright uint8 (H, W, 3); one that comes again is converted once."""
 
-    def __init__(self, size: tuple[int, int]):
-        self._size, self._reformatter = size, VideoReformatter()
+    def __init__(self, path: str | Path, size: tuple[int, int]):
+        self._path, self._size, self._reformatter = path, size, VideoReformatter()
         self._frame: av.VideoFrame | None = None
         self._rgb: np.ndarray | None = None
 
@@ -156,9 +156,13 @@ class Converter:
     def _convert(self, frame: av.VideoFrame) -> np.ndarray:
         turns = _quarter_turns(frame)
         width, height = reversed(self._size) if turns % 2 else self._size
-        scaled = self._reformatter.reformat(
-            frame, width, height, format="rgb24", interpolation="BICUBIC", threads=1
-        )
+        try:
+            scaled = self._reformatter.reformat(
+                frame, width, height, format="rgb24", interpolation="BICUBIC", threads=1
+            )
+        except av.error.FFmpegError:
+            what = f"pictures of kind {frame.format.name} cannot be turned into RGB"
+            raise InputError(what, self._path, "convert it with ffmpeg") from None
         return np.ascontiguousarray(np.rot90(scaled.to_ndarray(), turns))
 
 

@@ -14,6 +14,7 @@ WORKSHOP = (
     "augment",
     "bank",
     "soft_targets",
+    "neighbours",
 )  # modules of comedian/ between models and formats
 FLOORS = {
     "errors": 0,

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from comedian import soft_targets as module
-from comedian.soft_targets import neighbour_targets, soft_targets
+from comedian import neighbours
+from comedian import soft_targets as exact
+from comedian.neighbours import neighbour_targets
+from comedian.soft_targets import Distinct, soft_targets
 
 
 def unit_rows(num_rows: int, width: int, seed: int = 0, dtype=torch.float64) -> torch.Tensor:
@@ -66,7 +68,7 @@ def test_a_tiny_temperature_picks_the_nearest_other_row():
 
 
 def test_half_precision_rows_are_summed_in_float32(monkeypatch):
-    monkeypatch.setattr(module, "QUERY_ROWS", 7)
+    monkeypatch.setattr(exact, "QUERY_ROWS", 7)
     rows = unit_rows(30, 6, dtype=torch.float16)
     found = soft_targets(rows)
     assert found.dtype == torch.float32
@@ -95,7 +97,7 @@ def test_more_neighbours_come_closer_and_leave_less_out():
 
 
 def test_left_out_mass_is_that_of_the_rows_not_found(monkeypatch):
-    monkeypatch.setattr(module, "SAMPLED_ROWS", 1000)
+    monkeypatch.setattr(neighbours, "SAMPLED_ROWS", 1000)
     rows = unit_rows(60, 5, dtype=torch.float32)
     rows[5] = rows[6]
     cosine = (rows @ rows.T).double()
@@ -110,7 +112,7 @@ def test_left_out_mass_is_that_of_the_rows_not_found(monkeypatch):
 
 
 def test_an_inverted_file_finds_nearly_the_same(monkeypatch):
-    monkeypatch.setattr(module, "FLAT_ROWS", 100)
+    monkeypatch.setattr(neighbours, "FLAT_ROWS", 100)
     rows = unit_rows(3000, 8, dtype=torch.float32)
     found, left_out = neighbour_targets(rows, 300)
     assert (found - soft_targets(rows)).norm(dim=1).mean() < 0.05
@@ -121,6 +123,35 @@ def test_progress_ends_at_the_whole():
     told = []
     soft_targets(unit_rows(10, 3), report=lambda *call: told.append(call))
     assert told[-1] == ("soft targets", 10, 10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_distinct_rows_are_those_of_a_python_set(dtype):
+    generator = torch.Generator().manual_seed(14)
+    bank = torch.randint(-1, 2, (200, 3), generator=generator).to(dtype)  # 27 different rows
+    bank[::5] *= -1.0  # makes negative zeros, equal to zeros
+    assert torch.signbit(bank[bank == 0]).any()
+    distinct = Distinct.of(bank, block=64)
+    same = (bank[:, None] == bank).all(-1)  # (M, M)
+    assert len(distinct.rows) == len(set(map(tuple, bank.tolist())))
+    assert torch.equal(distinct.inverse[:, None] == distinct.inverse, same)
+    assert torch.equal(distinct.rows[distinct.inverse], bank)
+    assert torch.equal(
+        distinct.log_counts.exp().round()[distinct.inverse], same.sum(1).to(distinct.log_counts)
+    )
+
+
+def test_a_hash_that_collides_is_drawn_again(monkeypatch):
+    draws, randint = [], torch.randint
+
+    def poor_then_sound(*args, **kwargs):
+        draws.append(args)
+        return torch.full_like(randint(*args, **kwargs), 1) if len(draws) == 1 else randint(*args, **kwargs)
+
+    bank = torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0]])  # the same sum in any order
+    monkeypatch.setattr(torch, "randint", poor_then_sound)
+    assert Distinct.of(bank).inverse.tolist() in ([0, 1, 0], [1, 0, 1])
+    assert len(draws) == 2
 
 
 @pytest.mark.gpu

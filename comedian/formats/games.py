@@ -1,7 +1,8 @@
 """Games: where their halves and labels lie.
 
 A game is a folder in SoccerNet's layout (`1_224p.mkv`, `2_224p.mkv`, `Labels-v2.json`, or the
-frames files `1_224p.h5`, `2_224p.h5`), or a single file, which is its own only half.
+frames files `1_224p.h5`, `2_224p.h5`), or a single file, which is its own only half; so is each file
+of a folder in which none is named like that.
 A list is a text file that names one game a line; names may hold spaces.
 """
 
@@ -81,9 +82,8 @@ def find_games(
     for source in map(Path, sources):
         if source.suffix == ".txt" and source.is_file():
             base = Path(root) if root is not None else source.parent
-            games += [
-                _listed_game(base / name, name, suffixes, source, prefer) for name in read_list(source)
-            ]
+            for name in read_list(source):
+                games += _listed_games(base / name, name, suffixes, source, prefer)
         elif source.is_dir():
             games += _games_under(source, suffixes, prefer)
         elif not source.exists():
@@ -106,52 +106,77 @@ def labels_beside(video: str | Path) -> Path | None:
     return None
 
 
-def _listed_game(path: Path, name: str, suffixes: frozenset[str], source: Path, prefer: str | None) -> Game:
-    if path.suffix.lower() in suffixes and path.is_file():
-        return Game(name, (Half(path, half_number(path)),), folder=False)
-    halves = _halves_in(path, suffixes, prefer) if path.is_dir() else ()
-    if not halves:
+def _listed_games(
+    path: Path, name: str, suffixes: frozenset[str], source: Path, prefer: str | None
+) -> list[Game]:
+    games = _games_in(path, name, suffixes, prefer) if path.is_dir() else []
+    games = games or _listed_file(path, name, suffixes)
+    if not games:
         raise InputError(f"game {name!r} has no {_kind(suffixes)} in {path}", source, "check --root")
-    return Game(name, halves)
+    return games
+
+
+def _listed_file(path: Path, name: str, suffixes: frozenset[str]) -> list[Game]:
+    """The game of a single file, `clips/a`; `clips/a.mkv` names it too, also where `a.h5` is asked for."""
+    ending = Path(name).suffix
+    if ending.lower() in VIDEO_SUFFIXES | FRAMES_SUFFIXES:
+        name, path = name.removesuffix(ending), path.with_suffix("")
+    files = [path.with_name(f"{path.name}{suffix}") for suffix in (ending, *sorted(suffixes))]
+    found = [file for file in files if file.is_file() and _has_suffix(file, suffixes)]
+    return [Game(name, (Half(file, half_number(file)),), folder=False) for file in found[:1]]
 
 
 def _games_under(folder: Path, suffixes: frozenset[str], prefer: str | None) -> list[Game]:
-    own = _halves_in(folder, suffixes, prefer)
-    if own:
-        return [Game(folder.resolve().name, own)]
-    below = sorted(path for path in folder.rglob("*") if path.is_dir())
-    games = [
-        Game(path.relative_to(folder).as_posix(), halves)
-        for path in below
-        if (halves := _halves_in(path, suffixes, prefer))
-    ]
+    if _numbered_in(folder, suffixes):
+        return _games_in(folder, folder.resolve().name, suffixes, prefer)
+    games = []
+    for path in [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]:
+        name = path.relative_to(folder).as_posix()
+        games += _games_in(path, "" if name == "." else name, suffixes, prefer)
     if not games:
         raise InputError(f"holds no {_kind(suffixes)}", folder, "check the path")
     return games
 
 
-def _halves_in(folder: Path, suffixes: frozenset[str], prefer: str | None) -> tuple[Half, ...]:
-    """A folder's halves: one file a half where SoccerNet's names are, else every file on its own."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
-    files = [path for path in files if not path.name.startswith(".")]
+def _games_in(folder: Path, name: str, suffixes: frozenset[str], prefer: str | None) -> list[Game]:
+    """The game of a folder, named `name`; where no file has SoccerNet's names, each is its own game."""
+    if numbered := _numbered_in(folder, suffixes):
+        chosen = {number: _only(paths, suffixes, prefer) for number, paths in sorted(numbered.items())}
+        return [Game(name, tuple(Half(path, number) for number, path in chosen.items()))]
+    inside = f"{name}/" if name else ""
+    loose = _files_in(folder, suffixes)
+    return [Game(f"{inside}{path.stem}", (Half(path, 1),), folder=False) for path in loose]
+
+
+def _numbered_in(folder: Path, suffixes: frozenset[str]) -> dict[int, list[Path]]:
+    """The files named as SoccerNet's halves are, by half."""
     numbered: dict[int, list[Path]] = {}
-    for path in files:
+    for path in _files_in(folder, suffixes):
         if re.match(r"[12]_", path.name):
             numbered.setdefault(half_number(path), []).append(path)
-    if numbered:
-        return tuple(Half(_only(paths, prefer), number) for number, paths in sorted(numbered.items()))
-    return tuple(Half(path, 1) for path in files)
+    return numbered
 
 
-def _only(paths: list[Path], prefer: str | None) -> Path:
+def _files_in(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    files = sorted(path for path in folder.iterdir() if _has_suffix(path, suffixes))
+    return [path for path in files if path.is_file() and not path.name.startswith(".")]
+
+
+def _only(paths: list[Path], suffixes: frozenset[str], prefer: str | None) -> Path:
     """The file of a half; of several, the one whose name (less its suffix) ends in `prefer`."""
     preferred = [path for path in paths if prefer and path.stem.endswith(prefer)]
     chosen = preferred if len(paths) > 1 else paths
     if len(chosen) != 1:
         names = ", ".join(path.name for path in paths)
-        remedy = "name the one you want, or say which with --prefer, as in --prefer 224p"
-        raise InputError(f"holds several files for one half: {names}", paths[0].parent, remedy)
+        remedy = ", or say which, as in --prefer 224p" if suffixes is VIDEO_SUFFIXES else ""
+        raise InputError(
+            f"holds several files for one half: {names}", paths[0].parent, f"name the one you want{remedy}"
+        )
     return chosen[0]
+
+
+def _has_suffix(path: Path, suffixes: frozenset[str]) -> bool:
+    return path.name.lower().endswith(tuple(suffixes))
 
 
 def _kind(suffixes: frozenset[str]) -> str:

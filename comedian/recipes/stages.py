@@ -89,6 +89,7 @@ class FinetuneRecipe:
     mask_share: float = 0.25  # α2, in training only
     mixup_alpha: float = 0.1  # 0 is off
     classes: tuple[str, ...] = SOCCERNET_CLASSES
+    head_prior: float = 0.5  # probability an untrained head gives everything; 0.5 is a zero bias
     radius_seconds: float = 0.5  # ε, a frame this near to an action is positive
     spot: SpotRecipe = field(default_factory=SpotRecipe)
     precision: str = "auto"

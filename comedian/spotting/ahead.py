@@ -13,7 +13,7 @@ _END = object()
 def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
     """Yield the items of `items`, computed up to `depth` ahead; its errors are raised here.
 
-    Closing the generator early stops the thread.
+    Closing the generator early stops the thread and closes `items`.
     """
     waiting: queue.Queue = queue.Queue(depth)
     stopped = threading.Event()
@@ -33,6 +33,8 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
             put(_END)
         except BaseException as error:
             put(error)
+        finally:
+            getattr(items, "close", lambda: None)()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

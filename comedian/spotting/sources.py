@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from comedian.errors import InputError
 from comedian.formats.checkpoint import Geometry
 from comedian.formats.frames import FramesFile
-from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games
+from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, read_list
 from comedian.formats.scores import HalfScores, ScoresFile, is_scores_file
+from comedian.models.load import load_spotter
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.ahead import ahead
@@ -23,33 +25,85 @@ FRAMES_AHEAD = 256  # decoded frames that may wait for the network
 
 @dataclass(frozen=True)
 class Source:
-    """One half to spot: its video's name, its half, and how to read its frames."""
+    """One half to spot.
+
+    Attributes:
+        video: name of the video, as spots carry it.
+        path: the file to read.
+        frames: the same file, open, if it holds extracted frames; None for a video.
+        duration_seconds: None where the container does not tell.
+    """
 
     video: str
     half: int
     path: Path
-
-    @property
-    def is_frames_file(self) -> bool:
-        """Whether the frames are already extracted."""
-        return self.path.suffix.lower() in FRAMES_SUFFIXES
-
-    def duration_seconds(self) -> float | None:
-        """Length in seconds, None where the container does not tell."""
-        return None if self.is_frames_file else probe(self.path).duration_seconds
+    frames: FramesFile | None
+    duration_seconds: float | None
 
 
 def find_sources(
     sources: Iterable[str | Path], root: str | Path | None = None
 ) -> tuple[list[Source], list[ScoresFile]]:
-    """Sort what was named into halves to spot and files of saved scores."""
+    """Sort what was named into halves to spot, or files of saved scores; every file is looked into.
+
+    Args:
+        sources: videos, frames files, folders and lists of either, or scores files.
+        root: folder that a list's lines start from.
+
+    Raises:
+        InputError: a file cannot be read, or scores and others are named together.
+    """
     halves, saved = [], []
     for name in sources:
-        if Path(name).suffix.lower() in FRAMES_SUFFIXES and is_scores_file(name):
+        if _is_frames(Path(name)) and is_scores_file(name):
             saved.append(ScoresFile(name))
         else:
-            halves += _sources_of(name, root)
+            halves += _sources_of(Path(name), root)
+    if halves and saved:
+        raise InputError("holds saved scores, others do not", saved[0].path, "spot one kind at a time")
     return halves, saved
+
+
+def load_ensemble(paths: Sequence[str | Path]) -> list[Spotter]:
+    """The spotters of some weights files; InputError unless they see the same frames and name the same
+    classes.
+    """
+    spotters = [load_spotter(path) for path in paths]
+    for path, spotter in zip(paths, spotters, strict=True):
+        if (spotter.classes, spotter.geometry) != (spotters[0].classes, spotters[0].geometry):
+            raise InputError(
+                f"has other classes or frames than {paths[0]}", path, "ensemble models of one kind"
+            )
+    return spotters
+
+
+def score_sources(
+    sources: Sequence[Source],
+    spotters: Sequence[Spotter],
+    spot: SpotRecipe,
+    device: torch.device,
+    report: Callable[[str, float, float | None], None] = lambda task, done, total: None,
+    say: Callable[[str], None] = lambda message: None,
+) -> Iterator[HalfScores]:
+    """Score halves one after the other; yield runs of final scores, several a half, in time order.
+
+    Args:
+        spotters: several are averaged.
+        report: moves a progress bar (task, seconds done, seconds in all).
+        say: takes one line about each damaged video.
+
+    Raises:
+        InputError: a video cannot be decoded, or frames differ from what the model was trained on (that
+            is looked at before anything is scored).
+    """
+    for source in sources:
+        _check_frames(source, spotters[0].geometry)
+    for number, source in enumerate(sources, start=1):
+        task = f"{number}/{len(sources)} {source.path.name}"
+        for part in score_source(source, spotters, spot, device, say):
+            report(task, part.seconds[-1], source.duration_seconds)
+            yield HalfScores(source.video, source.half, part.seconds, part.probabilities)
+        report(task, 1.0, 1.0)
 
 
 def score_source(
@@ -57,14 +111,20 @@ def score_source(
     spotters: Sequence[Spotter],
     spot: SpotRecipe,
     device: torch.device,
-    on_damage: Callable[[str], None] = lambda message: None,
+    say: Callable[[str], None] = lambda message: None,
 ) -> Iterator[Scores]:
-    """Decode in the background and score one half, run by run of final scores.
-
-    Raises:
-        InputError: the file cannot be read, or a frames file differs from what the model was trained on.
-    """
-    frames = _frames(source, spotters[0].geometry, on_damage)
+    """Decode in the background and score one half, run by run of final scores."""
+    geometry = spotters[0].geometry
+    if source.frames is not None:
+        frames = stream_frames(source.frames)
+    else:
+        frames = sample_frames(
+            source.path,
+            fps=geometry.fps,
+            size=(geometry.width, geometry.height),
+            sampling=geometry.sampling,
+            on_damage=lambda message: say(f"{source.path}: {message}"),
+        )
     return score_stream(ahead(frames, FRAMES_AHEAD), spotters, spot, device)
 
 
@@ -72,7 +132,10 @@ def score_video(
     path: str | Path, spotters: Sequence[Spotter], device: torch.device | str = "cpu"
 ) -> Scores:
     """All scores of one video or frames file, windows sliding as the first spotter was trained."""
-    (source,) = _sources_of(path, None)
+    if Path(path).is_dir():
+        raise InputError("is a folder", path, "name one video or frames file")
+    (source,) = _sources_of(Path(path), None)
+    _check_frames(source, spotters[0].geometry)
     return join(score_source(source, spotters, spotters[0].spot, torch.device(device)))
 
 
@@ -85,41 +148,19 @@ def average_saved(files: Sequence[ScoresFile]) -> Iterator[HalfScores]:
         for half in file:
             found.setdefault((half.video, half.half), []).append(half)
     for (video, number), halves in found.items():
-        if len({len(half.seconds) for half in halves}) > 1:
-            raise InputError(f"scores of {video} differ in length", remedy="use scores of equal frames")
+        if any(not np.array_equal(half.seconds, halves[0].seconds) for half in halves):
+            raise InputError(f"scores of {video} are of other times", remedy="use scores of equal frames")
         mean = np.mean([half.probabilities for half in halves], axis=0, dtype=np.float32)
         yield HalfScores(video, number, halves[0].seconds, mean)
 
 
-def _sources_of(name: str | Path, root: str | Path | None) -> list[Source]:
-    path = Path(name)
-    suffixes = FRAMES_SUFFIXES if path.suffix.lower() in FRAMES_SUFFIXES else VIDEO_SUFFIXES
-    if path.is_dir() and not any(file.suffix.lower() in VIDEO_SUFFIXES for file in path.rglob("*")):
-        suffixes = FRAMES_SUFFIXES
-    games = find_games([path], suffixes, root)
-    return [_source(half.path, half.number) for game in games for half in game.halves]
-
-
-def _source(path: Path, number: int) -> Source:
-    if path.suffix.lower() not in FRAMES_SUFFIXES:
-        return Source(str(path), number, path)
-    file = FramesFile(path)
-    return Source(file.video, file.half, path)
-
-
-def _frames(
-    source: Source, geometry: Geometry, on_damage: Callable[[str], None]
-) -> Iterator[tuple[float, np.ndarray]]:
-    if not source.is_frames_file:
-        size = (geometry.width, geometry.height)
-        return sample_frames(
-            source.path, fps=geometry.fps, size=size, sampling=geometry.sampling, on_damage=on_damage
-        )
-    file = FramesFile(source.path)
-    found = Geometry(fps=file.fps, width=file.width, height=file.height, sampling=file.sampling)
-    if found != geometry:
-        raise InputError(f"holds frames of {found}, the model wants {geometry}", source.path)
-    return stream_frames(file)
+def join_halves(runs: Iterable[HalfScores]) -> list[HalfScores]:
+    """Consecutive runs of each half as one."""
+    halves = []
+    for (video, number), parts in groupby(runs, key=lambda run: (run.video, run.half)):
+        whole = join(parts)
+        halves.append(HalfScores(video, number, whole.seconds, whole.probabilities))
+    return halves
 
 
 def stream_frames(file: FramesFile, chunk: int = 64) -> Iterator[tuple[float, np.ndarray]]:
@@ -127,3 +168,42 @@ def stream_frames(file: FramesFile, chunk: int = 64) -> Iterator[tuple[float, np
     for start in range(0, len(file), chunk):
         indices = range(start, min(start + chunk, len(file)))
         yield from zip(file.seconds[indices.start : indices.stop].tolist(), file.read(indices), strict=True)
+
+
+def _sources_of(path: Path, root: str | Path | None) -> list[Source]:
+    games = find_games([path], _suffixes_of(path, root), root)
+    return [_source(half.path, half.number) for game in games for half in game.halves]
+
+
+def _suffixes_of(path: Path, root: str | Path | None) -> frozenset[str]:
+    """Whether a file, folder or list means frames files: where there is a video, it does not."""
+    folders = [path] if path.is_dir() else []
+    if path.suffix == ".txt" and path.is_file():
+        folders = [(Path(root) if root else path.parent) / name for name in read_list(path)]
+    files = [file for folder in folders for file in (folder.rglob("*") if folder.is_dir() else [folder])]
+    files = files or [path]
+    if any(file.suffix.lower() in VIDEO_SUFFIXES for file in files):
+        return VIDEO_SUFFIXES
+    return FRAMES_SUFFIXES if any(map(_is_frames, files)) else VIDEO_SUFFIXES
+
+
+def _source(path: Path, number: int) -> Source:
+    if not _is_frames(path):
+        return Source(str(path), number, path, None, probe(path).duration_seconds)
+    file = FramesFile(path)
+    return Source(file.video, file.half, path, file, float(file.seconds[-1]))
+
+
+def _is_frames(path: Path) -> bool:
+    return path.suffix.lower() in FRAMES_SUFFIXES
+
+
+def _check_frames(source: Source, geometry: Geometry) -> None:
+    file = source.frames
+    if file is None:
+        return
+    found = Geometry(fps=file.fps, width=file.width, height=file.height, sampling=file.sampling)
+    if found != geometry:
+        raise InputError(
+            f"holds frames of {found}, the model wants {geometry}", source.path, "extract the frames alike"
+        )

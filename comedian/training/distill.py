@@ -1,14 +1,16 @@
 """Step 2: SCE distillation of a bank of features into both transformers (section 3.3, Eq. 3-6).
 
-Letters: B windows, T frames, L tokens of a window, D width, M bank rows, K bank width.
+Letters: B windows, T frames, L tokens of a window, N frames of a half, D width, M bank rows, K bank width.
 """
+
+from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from comedian.augment import apply, draw
 from comedian.clips import ClipLoader, Halves, share_between_halves, stratified_windows
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
@@ -18,12 +20,14 @@ from comedian.models.momentum import KeyQueue
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import copy_temporal_from_spatial
 from comedian.models.temporal import TemporalTransformer
+from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import DistillRecipe
 from comedian.training import distributed
+from comedian.training.batches import random_view, shuffled_batches
 from comedian.training.loop import Run, fit
 from comedian.training.masks import draw_masks
 from comedian.training.schedule import seed_of
-from comedian.training.start import finish, is_ours, start_spatial
+from comedian.training.start import finish, start_spatial
 
 
 class DistillStep(nn.Module):
@@ -61,11 +65,10 @@ class DistillStep(nn.Module):
             self.queue.push(self.own.flatten(0, 1))
 
     def _student(self, frames: Tensor, batch: int, num_tokens: int, generator: torch.Generator) -> Tensor:
-        everyone = batch * distributed.world_size()
-        here = distributed.local_slice(everyone)
-        size = self.recipe.model.image_height, self.recipe.model.image_width
-        video = apply(frames, draw(self.recipe.view, everyone, generator)[here], size)  # (B, 3, T, h, w)
-        mask = draw_masks(everyone, num_tokens, self.recipe.mask_share, generator)[here].to(frames.device)
+        recipe, everyone = self.recipe, batch * distributed.world_size()
+        video = random_view(frames, recipe.view, recipe.model, generator)  # (B, 3, T, h, w)
+        masks = draw_masks(everyone, num_tokens, recipe.mask_share, generator)
+        mask = distributed.own_share(masks).to(video.device)  # (B, L)
         tokens = self.temporal(self.spatial(video, keep=~mask), mask)  # (B, L, D)
         return F.normalize(self.projector(tokens).float(), dim=-1)
 
@@ -89,39 +92,28 @@ def distill(
     num_frames, batch = recipe.model.num_frames, recipe.optim.batch_size
     per_half = share_between_halves(halves.games, recipe.windows_per_game)
     steps = halves.steps(sum(per_half), batch)
-    loader = ClipLoader(halves.files, num_frames, run.workers, pin=run.device.type == "cuda")
+    rows = list(_token_rows(bank, halves))
+    with closing(ClipLoader(halves.files, num_frames, run.workers, run.device.type == "cuda")) as loader:
 
-    def batches(epoch: int):
-        rng = np.random.default_rng(seed_of(run.seed, "windows", epoch))
-        windows = rng.permutation(stratified_windows(halves.files, num_frames, per_half, rng))
-        chosen = windows[: steps * batch].reshape(steps, batch, 2)[:, distributed.local_slice(batch)]
-        for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
-            yield frames.to(run.device), _token_rows(bank, halves, clips, num_frames).to(run.device)
+        def batches(epoch: int):
+            rng = np.random.default_rng(seed_of(run.seed, "windows", epoch))
+            windows = stratified_windows(halves.files, num_frames, per_half, rng)
+            chosen = shuffled_batches(windows, batch, rng)
+            for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
+                own = [rows[half][start : start + num_frames : TUBELET_FRAMES] for half, start in clips]
+                yield frames.to(run.device), torch.stack(own).to(run.device)
 
-    try:
-        fit(
-            "distill",
-            step,
-            recipe.optim,
-            recipe.optim.peak_lr(num_frames),
-            steps,
-            batches,
-            run,
-            recipe.precision,
-            after_step=step.after_step,
-        )
-    finally:
-        loader.close()
+        peak_lr = recipe.optim.peak_lr(num_frames)
+        fit("distill", step, recipe.optim, peak_lr, steps, batches, run, step.after_step)
     parts = {"spatial": spatial, "temporal": temporal, "projector": step.projector}
-    parents = [*([init] if is_ours(init) else []), bank.path]
-    finish(run.output, "distilled", parts, recipe, halves, preset=preset, parents=parents)
+    finish(run, "distilled", parts, recipe, halves, preset=preset, init=init, parents=[bank.path])
 
 
-def _token_rows(bank: Bank, halves: Halves, clips: np.ndarray, num_frames: int) -> Tensor:
-    """Bank row of each token of each window, int64 (B, L): the one nearest to the middle of its frames."""
-    rows = []
-    for half, start in clips:
-        file = halves.files[half]
-        middles = file.seconds[start : start + num_frames].reshape(-1, 2).mean(axis=1)  # (L,)
-        rows.append(bank.nearest(halves.name_of(half), file.half, middles))
-    return torch.from_numpy(np.stack(rows))
+def _token_rows(bank: Bank, halves: Halves) -> Iterator[Tensor]:
+    """Of each half, the bank row of the token that begins at each frame, int64 (N-1,).
+
+    It is the row nearest to the middle of the token's two frames.
+    """
+    for number, file in enumerate(halves.files):
+        middles = (file.seconds[1:] + file.seconds[:-1]) / 2
+        yield torch.from_numpy(bank.nearest(halves.name_of(number), file.half, middles))

@@ -8,12 +8,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from comedian.errors import InputError
+
+Drawn = TypeVar("Drawn")
 
 
 @contextmanager
@@ -44,7 +47,7 @@ def world_size() -> int:
 
 
 def local_slice(global_size: int) -> slice:
-    """This process's part of a global batch."""
+    """This process's part of a global batch; InputError if it cannot be shared equally."""
     share, left = divmod(global_size, world_size())
     if left:
         raise InputError(
@@ -54,6 +57,11 @@ def local_slice(global_size: int) -> slice:
     return slice(rank() * share, (rank() + 1) * share)
 
 
+def own_share(drawn: Drawn) -> Drawn:
+    """This process's part of what was drawn for a global batch."""
+    return drawn[local_slice(len(drawn))]
+
+
 def gather(tensor: Tensor) -> Tensor:
     """All processes' tensors of equal shape, joined along the first dimension in order of rank."""
     if world_size() == 1:
@@ -61,6 +69,15 @@ def gather(tensor: Tensor) -> Tensor:
     parts = [torch.empty_like(tensor) for _ in range(world_size())]
     dist.all_gather(parts, tensor.contiguous())
     return torch.cat(parts)
+
+
+def gather_lists(items: list) -> list:
+    """All processes' lists, of any lengths and picklable things, joined in order of rank."""
+    if world_size() == 1:
+        return items
+    parts: list[list] = [[] for _ in range(world_size())]
+    dist.all_gather_object(parts, items)
+    return [item for part in parts for item in part]
 
 
 def mean(value: Tensor) -> Tensor:

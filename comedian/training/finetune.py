@@ -3,14 +3,15 @@
 Letters: B windows, T frames, L tokens of a window, N frames of a half, C classes.
 """
 
+import math
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from comedian.augment import apply, draw
 from comedian.clips import ClipLoader, Halves, share_between_halves, uniform_windows
 from comedian.formats.checkpoint import read_header
 from comedian.formats.labels import Action
@@ -18,11 +19,14 @@ from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_l
 from comedian.models.load import load_trunk
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
+from comedian.spotting.infer import SlidingSpotter
 from comedian.training import distributed
-from comedian.training.loop import Run, fit, interrupted_stage
+from comedian.training.batches import random_view, shuffled_batches
+from comedian.training.loop import Run, fit
 from comedian.training.masks import draw_masks
 from comedian.training.schedule import seed_of
 from comedian.training.start import check_start, finish, is_ours, start_spatial
+from comedian.training.state import interrupted_stage
 from comedian.training.validate import Validation
 
 HEAD_STAGE, FULL_STAGE = "finetune head", "finetune"
@@ -35,7 +39,7 @@ class FinetuneStep(nn.Module):
         super().__init__()
         self.recipe, self.spotter = recipe, spotter
         self.head_only = False
-        self.best: dict = {"score": -1.0, "epoch": 0, "tensors": {}}
+        self.best: dict = {"score": -1.0, "stage": "", "epoch": 0, "tensors": {}}
 
     def freeze_trunk(self, frozen: bool) -> None:
         """Train the head alone, or everything."""
@@ -52,26 +56,22 @@ class FinetuneStep(nn.Module):
 
     def forward(self, frames: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """Loss of this process's windows: uint8 (B, T, H, W, 3) and their labels (B, L, C)."""
-        everyone = len(frames) * distributed.world_size()
-        here = distributed.local_slice(everyone)
-        size = self.recipe.model.image_height, self.recipe.model.image_width
-        video = apply(frames, draw(self.recipe.view, everyone, generator)[here], size)  # (B, 3, T, h, w)
-        if self.recipe.mixup_alpha > 0:
-            share = draw_mixup(everyone, self.recipe.mixup_alpha, generator)[here].to(video.device)
+        recipe, everyone = self.recipe, len(frames) * distributed.world_size()
+        video = random_view(frames, recipe.view, recipe.model, generator)  # (B, 3, T, h, w)
+        if recipe.mixup_alpha > 0:
+            share = distributed.own_share(draw_mixup(everyone, recipe.mixup_alpha, generator))  # (B,)
             video, labels = mixup(video, labels, share, _partners(len(video)))
-        mask = draw_masks(everyone, labels.shape[1], self.recipe.mask_share, generator)[here].to(
-            video.device
-        )
-        logits = self.spotter(video, None if self.head_only else mask)  # (B, L, C)
-        return spotting_loss(logits, labels)
+        masks = draw_masks(everyone, labels.shape[1], recipe.mask_share, generator)
+        mask = None if self.head_only else distributed.own_share(masks).to(video.device)  # (B, L)
+        return spotting_loss(self.spotter(video, mask), labels)
 
-    def keep_if_best(self, score: float, epoch: int) -> None:
-        """Remember the weights of the epoch with the best validation score."""
+    def keep_if_best(self, score: float, stage: str, epoch: int) -> None:
+        """Remember the weights of the epoch, of either stage, with the best validation score."""
         if score > self.best["score"]:
             tensors = {
                 name: value.detach().cpu().clone() for name, value in self.spotter.state_dict().items()
             }
-            self.best = {"score": score, "epoch": epoch, "tensors": tensors}
+            self.best = {"score": score, "stage": stage, "epoch": epoch, "tensors": tensors}
 
     def get_extra_state(self) -> dict:
         """The best weights so far belong to the state of an interrupted run."""
@@ -98,14 +98,19 @@ def finetune(
         init: a distilled file: the head's epochs, then all of it. A spatial file, a timm model or
             None: from scratch, `scratch_epochs` of everything.
         validation: scores every epoch; the best one is kept. None keeps the last.
+
+    Raises:
+        InputError: a half is shorter than a window, or the start does not fit.
     """
     torch.manual_seed(seed_of(run.seed, "start"))
     spotter, distilled = start_spotter(init, recipe, halves)
+    SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined
     step = FinetuneStep(spotter, recipe)
     labels = [
         _half_labels(file.seconds, some, recipe) for file, some in zip(halves.files, actions, strict=True)
     ]
-    if distilled and recipe.head.epochs and not (run.resume and interrupted_stage(run) == FULL_STAGE):
+    head_is_done = run.resume and interrupted_stage(run.state_path) == FULL_STAGE
+    if distilled and recipe.head.epochs and not head_is_done:
         step.freeze_trunk(True)
         _train(HEAD_STAGE, step, recipe.head, halves, labels, run, validation)
     step.freeze_trunk(False)
@@ -113,16 +118,14 @@ def finetune(
     if step.best["tensors"]:
         spotter.load_state_dict(step.best["tensors"])
     parts = {"spatial": spotter.spatial, "temporal": spotter.temporal}
-    parents = [init] if is_ours(init) else []
-    finish(
-        run.output, "spotter", parts, recipe, halves, classes=recipe.classes, preset=preset, parents=parents
-    )
+    finish(run, "spotter", parts, recipe, halves, preset=preset, init=init, classes=recipe.classes)
 
 
 def start_spotter(init: str | None, recipe: FinetuneRecipe, halves: Halves) -> tuple[Spotter, bool]:
     """A spotter with its start, and whether that start was distilled (both transformers)."""
     spotter = Spotter(recipe.model, recipe.classes)
-    spotter.geometry = halves.geometry
+    spotter.geometry, spotter.spot = halves.geometry, recipe.spot
+    nn.init.constant_(spotter.temporal.head.bias, math.log(recipe.head_prior / (1 - recipe.head_prior)))
     spotter.spatial = start_spatial(init, recipe.model, halves)
     header = read_header(init) if is_ours(init) else None
     if header is None or header.kind == "spatial":
@@ -138,42 +141,40 @@ def full_optim(recipe: FinetuneRecipe, distilled: bool) -> OptimRecipe:
     return recipe.full if distilled else replace(recipe.full, epochs=recipe.scratch_epochs)
 
 
-def _train(name, step, optim, halves, labels, run, validation) -> None:
-    recipe = step.recipe
-    num_frames, batch = recipe.model.num_frames, optim.batch_size
+def _train(
+    name: str,
+    step: FinetuneStep,
+    optim: OptimRecipe,
+    halves: Halves,
+    labels: Sequence[Tensor],
+    run: Run,
+    validation: Validation | None,
+) -> None:
+    """One of the two stages, with an optimiser and a schedule of its own."""
+    recipe, num_frames = step.recipe, step.recipe.model.num_frames
     per_half = share_between_halves(halves.games, recipe.windows_per_game)
-    steps = halves.steps(sum(per_half), batch)
-    loader = ClipLoader(halves.files, num_frames, run.workers, pin=run.device.type == "cuda")
-
-    def batches(epoch: int):
-        rng = np.random.default_rng(seed_of(run.seed, name, "windows", epoch))
-        windows = rng.permutation(uniform_windows(halves.files, num_frames, per_half, rng))
-        chosen = windows[: steps * batch].reshape(steps, batch, 2)[:, distributed.local_slice(batch)]
-        for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
-            wanted = torch.stack([labels[half][start : start + num_frames] for half, start in clips])
-            yield frames.to(run.device), token_labels(wanted).to(run.device)
+    steps = halves.steps(sum(per_half), optim.batch_size)
 
     def after_epoch(epoch: int) -> dict:
         if validation is None:
             return {}
         score = validation.score(step.spotter, run.device)
-        step.keep_if_best(score, epoch + 1)
-        return {"valid_tight_a_mAP": score, "best_epoch": step.best["epoch"]}
+        step.keep_if_best(score, name, epoch + 1)
+        best = {"best_stage": step.best["stage"], "best_epoch": step.best["epoch"]}
+        return {"valid_tight_a_mAP": score, **best}
 
-    try:
-        fit(
-            name,
-            step,
-            optim,
-            optim.peak_lr(num_frames),
-            steps,
-            batches,
-            run,
-            recipe.precision,
-            after_epoch=after_epoch,
-        )
-    finally:
-        loader.close()
+    with closing(ClipLoader(halves.files, num_frames, run.workers, run.device.type == "cuda")) as loader:
+
+        def batches(epoch: int):
+            rng = np.random.default_rng(seed_of(run.seed, name, "windows", epoch))
+            windows = uniform_windows(halves.files, num_frames, per_half, rng)
+            chosen = shuffled_batches(windows, optim.batch_size, rng)
+            for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
+                of_frames = [labels[half][start : start + num_frames] for half, start in clips]
+                yield frames.to(run.device), token_labels(torch.stack(of_frames)).to(run.device)
+
+        peak_lr = optim.peak_lr(num_frames)
+        fit(name, step, optim, peak_lr, steps, batches, run, after_epoch=after_epoch)
 
 
 def _half_labels(seconds: np.ndarray, actions: Sequence[Action], recipe: FinetuneRecipe) -> Tensor:
@@ -189,5 +190,8 @@ def _half_labels(seconds: np.ndarray, actions: Sequence[Action], recipe: Finetun
 
 
 def _partners(batch: int) -> Tensor:
-    """Neighbours 0-1, 2-3 … mix with each other: batches are shuffled, and a slice of one stays whole."""
+    """Neighbours 0-1, 2-3 … mix with each other: batches are shuffled, and processes need no exchange.
+
+    With an odd number of windows a process, its last one stays as it is.
+    """
     return torch.arange(batch).bitwise_xor(1).clamp(max=batch - 1)

@@ -10,12 +10,13 @@ UNDECAYED = ("cls_token", "mask_token", "pos_embed", "time_embed", "relative_pos
 
 def decay_groups(module: nn.Module, weight_decay: float) -> list[dict]:
     """Trainable parameters in two groups: decayed; and biases, norms, embeddings, tokens, undecayed."""
-    named = [(name, value) for name, value in module.named_parameters() if value.requires_grad]
-    plain = [value for name, value in named if value.ndim < 2 or name.endswith(UNDECAYED)]
-    decayed = [value for name, value in named if not (value.ndim < 2 or name.endswith(UNDECAYED))]
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, value in module.named_parameters():
+        if value.requires_grad:
+            groups[value.ndim > 1 and not name.endswith(UNDECAYED)].append(value)
     return [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+        {"params": groups[True], "weight_decay": weight_decay},
+        {"params": groups[False], "weight_decay": 0.0},
     ]
 
 

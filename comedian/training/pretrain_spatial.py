@@ -3,12 +3,13 @@
 Letters: B clips, K width of queries and keys.
 """
 
+from contextlib import closing
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from comedian.augment import apply, draw
 from comedian.clips import ClipLoader, Halves, every_second
 from comedian.losses.moco import moco_loss
 from comedian.models.heads import predictor, projector
@@ -17,13 +18,17 @@ from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import PretrainSpatialRecipe
 from comedian.training import distributed
+from comedian.training.batches import random_view, shuffled_batches
 from comedian.training.loop import Run, fit
 from comedian.training.schedule import seed_of
-from comedian.training.start import finish, is_ours, start_spatial
+from comedian.training.start import finish, start_spatial
 
 
 class MocoStep(nn.Module):
-    """Query network, its momentum twin and the queue of negatives."""
+    """Query network, its momentum twin and the queue of negatives.
+
+    As in MoCo v3 the twin trains in the mode of the query network, with stochastic depth.
+    """
 
     def __init__(self, spatial: SpatialEncoder, recipe: PretrainSpatialRecipe):
         super().__init__()
@@ -38,25 +43,21 @@ class MocoStep(nn.Module):
 
     def forward(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """Loss of this process's clips, uint8 (B, 2, H, W, 3)."""
-        views = [self._view(frames, view, generator) for view in (self.recipe.view_1, self.recipe.view_2)]
+        recipe = self.recipe
+        views = [
+            random_view(frames, view, recipe.model, generator) for view in (recipe.view_1, recipe.view_2)
+        ]
         query_1, query_2 = (self._query(view) for view in views)  # (B, K)
         with torch.no_grad():
             key_1, key_2 = (self._key(view) for view in views)  # (B, K)
         self.keys = torch.cat([distributed.gather(key_1), distributed.gather(key_2)])
-        negatives = self.queue.snapshot()
-        return moco_loss(query_1, query_2, key_1, key_2, negatives, self.recipe.temperature)
+        return moco_loss(query_1, query_2, key_1, key_2, self.queue.snapshot(), recipe.temperature)
 
     @torch.no_grad()
     def after_step(self, number: int, total: int) -> None:
         """Let the twin follow, and the keys of both views enter the queue."""
         self.twin.update(ema_momentum(number, total, self.recipe.ema_start))
         self.queue.push(self.keys)
-
-    def _view(self, frames: Tensor, view, generator: torch.Generator) -> Tensor:
-        batch = len(frames) * distributed.world_size()
-        draws = draw(view, batch, generator)[distributed.local_slice(batch)]
-        size = self.recipe.model.image_height, self.recipe.model.image_width
-        return apply(frames, draws, size)  # (B, 3, 2, h, w)
 
     def _query(self, view: Tensor) -> Tensor:
         return F.normalize(self.predictor(self.projector(self.spatial.encode(view))).float(), dim=1)
@@ -79,33 +80,15 @@ def pretrain_spatial(
     clips = every_second(halves.files)
     batch = recipe.optim.batch_size
     steps = halves.steps(len(clips), batch)
-    loader = ClipLoader(halves.files, TUBELET_FRAMES, run.workers, pin=run.device.type == "cuda")
+    with closing(
+        ClipLoader(halves.files, TUBELET_FRAMES, run.workers, run.device.type == "cuda")
+    ) as loader:
 
-    def batches(epoch: int):
-        order = np.random.default_rng(seed_of(run.seed, "clips", epoch)).permutation(len(clips))
-        chosen = clips[order[: steps * batch]].reshape(steps, batch, 2)[:, distributed.local_slice(batch)]
-        return ((frames.to(run.device),) for frames in loader.batches(chosen))
+        def batches(epoch: int):
+            rng = np.random.default_rng(seed_of(run.seed, "clips", epoch))
+            for frames in loader.batches(shuffled_batches(clips, batch, rng)):
+                yield (frames.to(run.device),)
 
-    try:
-        fit(
-            "pretrain-spatial",
-            step,
-            recipe.optim,
-            recipe.optim.peak_lr(),
-            steps,
-            batches,
-            run,
-            recipe.precision,
-            after_step=step.after_step,
-        )
-    finally:
-        loader.close()
-    finish(
-        run.output,
-        "spatial",
-        {"spatial": step.spatial},
-        recipe,
-        halves,
-        preset=preset,
-        parents=[init] if is_ours(init) else [],
-    )
+        peak_lr = recipe.optim.peak_lr()
+        fit("pretrain-spatial", step, recipe.optim, peak_lr, steps, batches, run, step.after_step)
+    finish(run, "spatial", {"spatial": step.spatial}, recipe, halves, preset=preset, init=init)

@@ -1,5 +1,6 @@
-"""Where a stage starts from and what it leaves: frames, initial weights, the finished checkpoint."""
+"""Where a stage starts from and what it leaves: initial weights, the finished checkpoint."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from comedian.models.spotter import build_spatial
 from comedian.models.timm_start import load_timm_spatial
 from comedian.recipes.model import ModelRecipe
 from comedian.training import distributed
+from comedian.training.loop import Run
 
 TEMPORAL_FIELDS = ("num_tokens", "temporal_depth", "temporal_heads", "drop_path")
 
@@ -54,27 +56,42 @@ def check_start(init: str, header: Header, model: ModelRecipe, halves: Halves, s
         )
 
 
-def finish(output: Path, kind: str, modules: dict[str, nn.Module], recipe, halves: Halves, **about) -> None:
-    """Save a stage's result; rank 0 only.
+def finish(
+    run: Run,
+    kind: str,
+    modules: dict[str, nn.Module],
+    recipe,
+    halves: Halves,
+    *,
+    preset: str,
+    init: str | None,
+    parents: Sequence[Path] = (),
+    classes: tuple[str, ...] = (),
+) -> None:
+    """Save a stage's result and remove its state for resuming; rank 0 only.
 
     Args:
         modules: prefix of the tensors' names ("spatial", "temporal", "projector") -> module.
-        about: `classes` of a spotter, the `preset` that was named, and the `parents` that were files.
+        preset: the recipe that was named.
+        init: what the stage started from.
+        parents: further files it was made from.
     """
     if distributed.rank() != 0:
         return
-    resolved = {"preset": about["preset"], **asdict(recipe)}
+    resolved = {"preset": preset, **asdict(recipe)}
+    files = [init, *parents] if is_ours(init) else parents
     header = Header(
         kind=kind,
         model=recipe.model,
-        classes=tuple(about.get("classes", ())),
+        classes=classes,
         geometry=halves.geometry,
         recipe=resolved,
-        provenance=provenance(resolved, about["parents"]),
+        provenance=provenance(resolved, files),
     )
     tensors = {
         f"{prefix}.{name}": value
         for prefix, module in modules.items()
         for name, value in module.state_dict().items()
     }
-    save_checkpoint(output, kind, tensors, header)
+    save_checkpoint(run.output, kind, tensors, header)
+    run.state_path.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ import torch
 from comedian.clips import Halves
 from comedian.formats.labels import Action
 from comedian.models.spotter import Spotter
-from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.infer import join, score_stream, to_spots
 from comedian.spotting.metrics import GameResult, evaluate
 from comedian.spotting.sources import stream_frames
@@ -18,34 +17,28 @@ from comedian.training import distributed
 
 @dataclass(frozen=True)
 class Validation:
-    """Games to validate on.
-
-    Attributes:
-        actions: the labelled actions of each half.
-        classes: the spotter's classes.
-        spot: how its windows slide.
-    """
+    """Games to validate on; `actions` are the labelled actions of each half."""
 
     halves: Halves
     actions: Sequence[Sequence[Action]]
-    classes: Sequence[str]
-    spot: SpotRecipe
 
     def score(self, spotter: Spotter, device: torch.device) -> float:
-        """Official tight average-mAP (share of 1) after soft NMS; on one process, for all."""
-        score = torch.zeros((), device=device)
-        if distributed.rank() == 0:
-            score += self._score(spotter, device)
-        spotter.train()
-        return distributed.mean(score).item() * distributed.world_size()
+        """Official tight average-mAP (share of 1) after soft NMS; processes share the halves.
 
-    def _score(self, spotter: Spotter, device: torch.device) -> float:
-        spots: dict[int, list[dict]] = {}
-        actions: dict[int, list[Action]] = {}
-        for file, game, some in zip(self.halves.files, self.halves.games, self.actions, strict=True):
-            scores = join(score_stream(stream_frames(file), [spotter], self.spot, device))
-            found = to_spots(scores, self.classes, file.video, file.half)
-            spots.setdefault(game, []).extend(suppress(found, "soft"))
-            actions.setdefault(game, []).extend(some)
-        results = [GameResult(self.halves.names[game], actions[game], spots[game]) for game in spots]
-        return evaluate(results, self.classes, ("tight",))["metrics"]["tight"]["a_mAP"]
+        The spotter is left in eval mode.
+        """
+        mine = range(distributed.rank(), len(self.halves.files), distributed.world_size())
+        found = dict(
+            distributed.gather_lists([(half, self._spots(half, spotter, device)) for half in mine])
+        )
+        results = []
+        for game, name in enumerate(self.halves.names):
+            halves = [half for half, owner in enumerate(self.halves.games) if owner == game]
+            actions = [action for half in halves for action in self.actions[half]]
+            results.append(GameResult(name, actions, [spot for half in halves for spot in found[half]]))
+        return evaluate(results, spotter.classes, ("tight",))["metrics"]["tight"]["a_mAP"]
+
+    def _spots(self, half: int, spotter: Spotter, device: torch.device) -> list[dict]:
+        file = self.halves.files[half]
+        scores = join(score_stream(stream_frames(file), [spotter], spotter.spot, device))
+        return list(suppress(to_spots(scores, spotter.classes, file.video, file.half), "soft"))

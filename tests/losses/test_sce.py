@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from comedian.losses.sce import equal_row_groups, sce_loss, sce_loss_queue, soft_targets, targets
+from comedian.losses.sce import sce_loss, sce_loss_queue, targets
+from comedian.soft_targets import Distinct, relate_to_others, soft_targets
 
 
 def unit(seed, *shape, dtype=torch.float64):
@@ -48,7 +49,7 @@ def dense_sce(z, bank, own, temperature, temperature_m, sce_lambda):
 
 
 def streaming_sce(z, bank, own, temperature, temperature_m, sce_lambda, block):
-    soft = soft_targets(bank[own], bank, own, temperature_m, block=block)
+    soft = soft_targets(bank, temperature_m, block=block)[own]
     return sce_loss(z, targets(bank[own], soft, sce_lambda), bank, temperature, block)
 
 
@@ -118,7 +119,7 @@ def test_lambda_one_is_instance_discrimination_over_the_bank():
 
 def test_defaults_are_the_papers():
     bank, own, z = unit(8, 40, 16), torch.tensor([3, 17, 39]), unit(9, 3, 16)
-    loss = sce_loss(z, targets(bank[own], soft_targets(bank[own], bank, own)), bank)
+    loss = sce_loss(z, targets(bank[own], soft_targets(bank)[own]), bank)
     assert loss.item() == pytest.approx(dense_sce(z, bank, own, 0.1, 0.07, 0.5).item())
 
 
@@ -127,7 +128,7 @@ def test_rows_equal_to_the_own_feature_take_no_part(block):
     bank = unit(10, 6, 8)
     with_copies = torch.cat([bank[:1], bank, bank[:1]])  # row 0 three times, first, second and last
     own = torch.tensor([0, 1, 7])
-    soft = soft_targets(with_copies[own], with_copies, own, block=block)
+    soft = soft_targets(with_copies, block=block)[own]
     others = bank[1:]
     expected = (others @ bank[0] / 0.07).softmax(0) @ others
     assert torch.allclose(soft, expected.expand(3, -1))
@@ -136,41 +137,11 @@ def test_rows_equal_to_the_own_feature_take_no_part(block):
 def test_a_token_without_neighbours_keeps_its_feature():
     for bank in (unit(11, 1, 4), unit(11, 1, 4).repeat(5, 1)):
         own = torch.tensor([0, 0])
-        assert torch.equal(soft_targets(bank[own], bank, own, block=2), bank[own])
+        assert torch.equal(soft_targets(bank, block=2)[own], bank[own])
         z = unit(12, 2, 4).requires_grad_()
         loss = streaming_sce(z, bank, own, 0.1, 0.07, 0.5, 2)
         assert loss.item() == pytest.approx(math.log(len(bank)))  # every row scores alike
         assert torch.autograd.grad(loss, z)[0].abs().max() < 1e-12
-
-
-def test_many_tokens_are_taken_in_parts(monkeypatch):
-    bank, own = unit(13, 50, 8), torch.arange(50)
-    whole = soft_targets(bank, bank, own)
-    monkeypatch.setattr("comedian.losses.sce.QUERY_ROWS", 7)
-    assert torch.allclose(soft_targets(bank, bank, own, groups=equal_row_groups(bank)), whole)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_equal_row_groups_are_equality_of_rows(dtype):
-    generator = torch.Generator().manual_seed(14)
-    bank = torch.randint(-1, 2, (200, 3), generator=generator).to(dtype)  # 27 different rows
-    bank[::5] *= -1.0  # makes negative zeros, equal to zeros
-    assert torch.signbit(bank[bank == 0]).any()
-    groups = equal_row_groups(bank, block=64)
-    assert torch.equal(groups[:, None] == groups, (bank[:, None] == bank).all(-1))
-
-
-def test_a_hash_that_collides_is_drawn_again(monkeypatch):
-    draws, randint = [], torch.randint
-
-    def poor_then_sound(*args, **kwargs):
-        draws.append(args)
-        return torch.full_like(randint(*args, **kwargs), 1) if len(draws) == 1 else randint(*args, **kwargs)
-
-    bank = torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0]])  # the same sum in any order
-    monkeypatch.setattr(torch, "randint", poor_then_sound)
-    assert equal_row_groups(bank).tolist() in ([0, 1, 0], [1, 0, 1])
-    assert len(draws) == 2
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -192,7 +163,7 @@ def test_autocast_changes_nothing_and_low_precision_tokens_get_their_gradient():
         assert loss == plain
         assert torch.equal(torch.autograd.grad(loss, z)[0], gradient)
         own = torch.arange(8)
-        assert soft_targets(bank[own], bank, own).dtype == torch.float32
+        assert soft_targets(bank)[own].dtype == torch.float32
     low = z.detach().bfloat16().requires_grad_()
     sce_loss(low, target, bank).backward()
     assert low.grad.dtype == torch.bfloat16
@@ -218,14 +189,11 @@ class Largest(TorchDispatchMode):
 def test_nothing_grows_with_the_bank(rows):
     tokens, width, block = 16, 8, 100
     bank, own = unit(21, rows, width, dtype=torch.float32), torch.arange(tokens)
-    z, features, groups = (
-        unit(22, tokens, width).float().requires_grad_(),
-        bank[:tokens],
-        torch.arange(rows),
-    )
-    with Largest(bank, z, groups, own) as largest:
-        soft = soft_targets(features, bank, own, groups=groups, block=block)
-        sce_loss(z, targets(features, soft), bank, block=block).backward()
+    distinct, z = Distinct.of(bank), unit(22, tokens, width).float().requires_grad_()
+    with Largest(bank, z, own, *vars(distinct).values()) as largest:
+        index = distinct.inverse[own]
+        soft = relate_to_others(index, distinct, 0.07, block)[1]
+        sce_loss(z, targets(bank[own], soft), bank, block=block).backward()
     assert (
         largest.bytes == 4 * tokens * block
     )  # float32 scores of a block; bank blocks and tokens are smaller

@@ -1,0 +1,92 @@
+"""The state file of an interrupted stage: written whole after every epoch, removed when the stage ends."""
+
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import nn
+
+from comedian.errors import InputError
+from comedian.formats.atomic import atomic_path
+from comedian.training import distributed
+
+FORMAT = "comedian training state 1"
+ANEW = "delete it to begin anew"
+
+
+def save_state(
+    path: Path, stage: str, epoch: int, identity: dict, step: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write what resuming needs after `epoch` epochs of a stage; rank 0 only.
+
+    Args:
+        identity: what must be the same when the run goes on; recipes and plain values.
+    """
+    if distributed.rank() == 0:
+        state = {"format": FORMAT, "stage": stage, "epoch": epoch, "identity": dict(_flat(identity))}
+        state |= {"step": step.state_dict(), "optimizer": optimizer.state_dict()}
+        with atomic_path(path) as temporary:
+            torch.save(state, temporary)
+    distributed.barrier()
+
+
+def restore(
+    path: Path, stage: str, identity: dict, step: nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
+    """Load the state of an interrupted run; return how many epochs of `stage` it has done.
+
+    Without a state, or when it is that of the stage before, there are none.
+
+    Raises:
+        InputError: the file is damaged, or its run was another one.
+    """
+    if not path.exists():
+        return 0
+    state = _load(path)
+    _check(state["identity"], dict(_flat(identity)), path)
+    if state["stage"] != stage:
+        return 0
+    try:
+        step.load_state_dict(state["step"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"is of another network: {reason}", path, ANEW) from None
+    return state["epoch"]
+
+
+def interrupted_stage(path: Path) -> str | None:
+    """Name of the stage whose state lies there, or None; InputError if it is damaged."""
+    return _load(path)["stage"] if path.exists() else None
+
+
+def _load(path: Path) -> dict:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError):
+        state = None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise InputError("is damaged, or not a state to resume from", path, ANEW)
+    return state
+
+
+def _check(begun: dict, now: dict, path: Path) -> None:
+    """Raise InputError where what both runs know of differs."""
+    for key in begun.keys() & now.keys():
+        if begun[key] != now[key]:
+            what = f"was begun with {key} = {begun[key]!r}, now it is {now[key]!r}"
+            raise InputError(what, path, f"go on as it was begun, or {ANEW}")
+
+
+def _flat(values: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted keys and plain values of nested dicts and dataclasses; a dataclass is also its own name."""
+    for key, value in values.items():
+        if is_dataclass(value):
+            yield f"{prefix}{key}", type(value).__name__
+            value = vars(value)
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

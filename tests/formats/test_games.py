@@ -1,0 +1,135 @@
+"""Which games files, folders and lists name."""
+
+from pathlib import Path
+
+import pytest
+
+from comedian.errors import InputError
+from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, labels_beside, read_list
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Call it with paths: they become empty files below the folder it returns."""
+
+    def make(*names: str) -> Path:
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        return tmp_path
+
+    return make
+
+
+def found(sources, suffixes=VIDEO_SUFFIXES, **options) -> list[tuple[str, list[tuple[str, int]]]]:
+    games = find_games(sources, suffixes, **options)
+    return [(game.name, [(half.path.name, half.number) for half in game.halves]) for game in games]
+
+
+HALVES = [("1_224p.mkv", 1), ("2_224p.mkv", 2)]
+
+
+def test_a_game_folder_and_a_tree_of_them(tree):
+    root = tree(
+        "l/2015/A B/2_224p.mkv", "l/2015/A B/1_224p.mkv", "l/2016/C/1_224p.mkv", "l/2016/C/note.txt"
+    )
+    assert found([root / "l/2015/A B"]) == [("A B", HALVES)]
+    assert found([root]) == [("l/2015/A B", HALVES), ("l/2016/C", HALVES[:1])]
+
+
+def test_loose_videos_are_a_game_each(tree):
+    root = tree("clips/b.mp4", "clips/a.MKV", "clips/.hidden.mkv", "clips/more/c.ts", "clips/G/1_224p.mkv")
+    games = find_games([root / "clips"], VIDEO_SUFFIXES)
+    assert [(game.name, game.folder) for game in games] == [
+        ("a", False),
+        ("b", False),
+        ("G", True),
+        ("more/c", False),
+    ]
+    assert found([root / "clips"])[0] == ("a", [("a.MKV", 1)])
+
+
+def test_a_single_file_is_its_own_game(tree):
+    root = tree("final.mkv", "2_720p.mkv")
+    assert found([root / "final.mkv", root / "2_720p.mkv"]) == [
+        ("final", [("final.mkv", 1)]),
+        ("2_720p", [("2_720p.mkv", 2)]),
+    ]
+
+
+def test_lists_of_folders_and_files_from_a_root(tree):
+    root = tree(
+        "v/l/A B/1_224p.mkv", "v/l/A B/2_224p.mkv", "v/clips/a.mkv", "v/loose/x.mkv", "v/loose/y.mkv"
+    )
+    games = root / "games.txt"
+    games.write_text("# a comment\n\nl/A B/\nclips/a.mkv\nloose\n")
+    expected = [
+        ("l/A B", HALVES),
+        ("clips/a", [("a.mkv", 1)]),
+        ("loose/x", [("x.mkv", 1)]),
+        ("loose/y", [("y.mkv", 1)]),
+    ]
+    assert found([games], root=root / "v") == expected
+    (root / "v/games.txt").write_text(games.read_text())
+    assert found([root / "v/games.txt"]) == expected
+
+
+def test_one_list_names_videos_and_their_frames(tree):
+    """A list of video files finds, below another root, the frames that were extracted from them."""
+    root = tree("frames/clips/a.h5", "frames/clips/b 1.0.h5")
+    (root / "games.txt").write_text("clips/a.mkv\nclips/b 1.0\n")
+    assert found([root / "games.txt"], FRAMES_SUFFIXES, root=root / "frames") == [
+        ("clips/a", [("a.h5", 1)]),
+        ("clips/b 1.0", [("b 1.0.h5", 1)]),
+    ]
+
+
+def test_several_files_for_a_half(tree):
+    root = tree("G/1_224p.mkv", "G/1_720p.mkv", "G/2_720p.mkv")
+    with pytest.raises(InputError, match=r"several files for one half: 1_224p.mkv, 1_720p.mkv; .*--prefer"):
+        find_games([root / "G"], VIDEO_SUFFIXES)
+    assert found([root / "G"], prefer="224p") == [("G", [("1_224p.mkv", 1), ("2_720p.mkv", 2)])]
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("nowhere", "nowhere: no such file or folder; check the path"),
+        ("empty", "empty: holds no video; check the path"),
+        ("list.txt", "list.txt: game 'A' has no video in .*A; check --root"),
+        ("blank.txt", "blank.txt: names no game; write one game's path a line"),
+        ("binary.txt", "binary.txt: is not a text file"),
+    ],
+)
+def test_what_is_not_there_is_said(tree, monkeypatch, source, what):
+    root = tree("empty/note.txt")
+    (root / "list.txt").write_text("A\n")
+    (root / "blank.txt").write_text("\n# nothing\n")
+    (root / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    monkeypatch.chdir(root)
+    with pytest.raises(InputError, match=what):
+        find_games([source], VIDEO_SUFFIXES)
+
+
+def test_frames_are_told_from_other_files(tree):
+    root = tree("a.mkv")
+    with pytest.raises(InputError, match=r"a.mkv: is not a frames file; make one with extract-frames"):
+        find_games([root / "a.mkv"], FRAMES_SUFFIXES)
+    with pytest.raises(InputError, match="no game was given"):
+        find_games([], FRAMES_SUFFIXES)
+
+
+def test_labels_beside_a_video(tree):
+    root = tree(
+        "G/1_224p.mkv", "G/Labels-v2.json", "c/a.mkv", "c/a.json", "c/b.mkv", "c/b.mkv.json", "d/e.mkv"
+    )
+    assert labels_beside(root / "G/1_224p.mkv") == root / "G/Labels-v2.json"
+    assert labels_beside(root / "c/a.mkv") == root / "c/a.json"
+    assert labels_beside(root / "c/b.mkv") == root / "c/b.mkv.json"
+    assert labels_beside(root / "d/e.mkv") is None
+
+
+def test_read_list_keeps_order_and_spaces(tmp_path):
+    (tmp_path / "games.txt").write_text("b c\n a/ \n")
+    assert read_list(tmp_path / "games.txt") == ["b c", "a"]

@@ -1,0 +1,67 @@
+"""Inputs of the training steps, made once."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from comedian.training.loop import Run
+from tests.training.stages import CPU, make_inputs, open_halves
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory) -> Path:
+    """Folder of frames, a bank and weights; read it only."""
+    folder = tmp_path_factory.mktemp("inputs")
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture
+def halves(inputs):
+    return open_halves(inputs)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums in one order, and nobody else's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def a_run(tmp_path) -> Callable[..., Run]:
+    """Make a Run whose output is a file of its own and whose records land in its list `records`."""
+
+    def make(name: str = "output.safetensors", records: list | None = None, **changes) -> Run:
+        emit = (lambda record: None) if records is None else records.append
+        return Run(tmp_path / name, CPU, emit=emit, **changes)
+
+    return make
+
+
+@pytest.fixture
+def drive(inputs) -> Callable:
+    """Run tasks of tests/training/stages.py in one or more other processes; return the exit status."""
+
+    def call(*tasks: str, processes: int = 1) -> int:
+        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        command = [*(torchrun if processes > 1 else []), "-m", "tests.training.stages", str(inputs), *tasks]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, timeout=120).returncode
+
+    return call
+
+
+def read_records(output: Path) -> list[dict]:
+    """The records that a driven stage wrote beside its output."""
+    return [json.loads(line) for line in Path(f"{output}.jsonl").read_text().splitlines()]

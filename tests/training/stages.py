@@ -1,0 +1,208 @@
+"""Tiny inputs of the training steps, and a driver that runs them in a process of its own.
+
+    python -m tests.training.stages FOLDER TASK…
+
+with FOLDER from `make_inputs` and TASK one of
+    STAGE:OUTPUT[:resume|:kill=EPOCH|:calm]    train; the epochs' records go to OUTPUT.jsonl
+    score:WEIGHTS:OUTPUT.npy                   raw scores of the first half
+
+The pictures are noise. Networks have two blocks of each kind, since the first one is never skipped.
+"""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from comedian.clips import Halves
+from comedian.formats.bank import Bank, BankHalf, Reduction, write_bank
+from comedian.formats.checkpoint import Header, save_checkpoint
+from comedian.formats.frames import write_frames
+from comedian.formats.games import FRAMES_SUFFIXES, find_games
+from comedian.formats.labels import Action
+from comedian.models.load import load_spotter
+from comedian.models.spotter import Spotter
+from comedian.recipes.model import ModelRecipe
+from comedian.recipes.stages import (
+    DistillRecipe,
+    FinetuneRecipe,
+    OptimRecipe,
+    PretrainSpatialRecipe,
+    SpotRecipe,
+)
+from comedian.soft_targets import soft_targets
+from comedian.spotting.sources import score_video
+from comedian.training.distill import distill
+from comedian.training.distributed import processes
+from comedian.training.finetune import finetune
+from comedian.training.loop import Run
+from comedian.training.pretrain_spatial import pretrain_spatial
+from comedian.training.validate import Validation
+
+CPU = torch.device("cpu")
+CLASSES = ("Goal", "Foul")
+FRAMES_OF_HALVES = {("a", 1): 30, ("a", 2): 25, ("b", 1): 27}  # game, half -> frames, 2 a second
+FRAME_SIZE = (20, 16)  # width, height
+BANK_WIDTH = 6
+MODEL = ModelRecipe(
+    image_height=16,
+    image_width=16,
+    patch_size=8,
+    embed_dim=12,
+    depth=2,
+    num_heads=2,
+    num_tokens=4,
+    temporal_depth=2,
+    temporal_heads=2,
+    drop_path=0.3,
+)
+SWIN = replace(MODEL, backbone="viswin", patch_size=4, swin_depths=(1, 2), swin_heads=(1, 2), swin_window=2)
+PRETRAIN = PretrainSpatialRecipe(
+    model=MODEL,
+    optim=OptimRecipe(epochs=3, batch_size=8, base_lr=0.1, warmup_epochs=1),
+    queue_size=24,
+    hidden_dim=16,
+    output_dim=8,
+)
+DISTILL = DistillRecipe(
+    model=MODEL,
+    optim=OptimRecipe(epochs=3, batch_size=4, base_lr=0.5, warmup_epochs=1, final_lr=0.01),
+    windows_per_game=5,
+    hidden_dim=16,
+    queue_size=24,
+)
+FINETUNE = FinetuneRecipe(
+    model=MODEL,
+    head=OptimRecipe(epochs=2, batch_size=4, base_lr=0.5, final_lr=0.01),
+    full=OptimRecipe(epochs=3, batch_size=4, base_lr=0.5, final_lr=0.01),
+    scratch_epochs=2,
+    windows_per_game=5,
+    classes=CLASSES,
+    spot=SpotRecipe(ignored_seconds=1.0),
+)
+RECIPES = {
+    "pretrain": PRETRAIN,
+    "distill": DISTILL,
+    "queue": replace(DISTILL, candidates="queue"),
+    "finetune": FINETUNE,
+}
+
+
+def make_inputs(folder: Path) -> None:
+    """Frames of three halves of two games, a bank of them, and random weights of each kind."""
+    rng = np.random.default_rng(0)
+    for (game, half), count in FRAMES_OF_HALVES.items():
+        images = rng.integers(0, 256, (count, *FRAME_SIZE[::-1], 3), dtype=np.uint8)
+        write_half(folder / "frames" / game / f"{half}_224p.h5", images, half)
+    write_tiny_bank(folder / "bank.h5", open_halves(folder))
+    for kind in ("spatial", "distilled", "spotter"):
+        write_weights(folder / f"{kind}.safetensors", kind, open_halves(folder))
+
+
+def write_half(path: Path, images: np.ndarray, half: int) -> None:
+    """A frames file of uint8 images (N, H, W, 3); frame k lies at k / 2 s."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {"encoding": "raw", "sampling": "screen", "provenance": "{}", "half": half}
+    frames = ((number / 2, image) for number, image in enumerate(images))
+    write_frames(path, frames, fps=2.0, size=FRAME_SIZE, video=path.with_suffix(".mkv"), **about)
+
+
+def open_halves(folder: Path) -> Halves:
+    """The halves under FOLDER/frames."""
+    return Halves.open(find_games([folder / "frames"], FRAMES_SUFFIXES))
+
+
+def write_tiny_bank(path: Path, halves: Halves, leave_out: int | None = None) -> None:
+    """A bank with a random row at every whole second; one half may be left out."""
+    kept = [number for number in range(len(halves.files)) if number != leave_out]
+    counts = [len(halves.files[number]) // 2 for number in kept]
+    rows = np.random.default_rng(1).normal(size=(sum(counts), BANK_WIDTH)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    parts = [
+        BankHalf(halves.name_of(number), halves.files[number].half, sum(counts[:place]), counts[place], "")
+        for place, number in enumerate(kept)
+    ]
+    soft = soft_targets(torch.from_numpy(rows)).numpy()
+    seconds = np.concatenate([np.arange(count, dtype=np.float64) for count in counts])
+    reduction = Reduction(*np.ones((2, BANK_WIDTH)), np.eye(BANK_WIDTH), np.ones(BANK_WIDTH))
+    write_bank(path, rows, soft, seconds, parts, reduction, temperature_m=0.07)
+
+
+def write_weights(path: Path, kind: str, halves: Halves, model: ModelRecipe = MODEL) -> None:
+    """Random weights of a kind."""
+    torch.manual_seed(2)
+    tensors = Spotter(model, CLASSES).state_dict()
+    if kind != "spotter":
+        tensors = {name: value for name, value in tensors.items() if ".head." not in name}
+    if kind == "spatial":
+        tensors = {name: value for name, value in tensors.items() if name.startswith("spatial.")}
+    classes = CLASSES if kind == "spotter" else ()
+    save_checkpoint(path, kind, tensors, Header(kind, model, halves.geometry, classes))
+
+
+def some_actions(halves: Halves) -> list[list[Action]]:
+    """Actions every three seconds of each half."""
+    return [
+        [Action(file.half, 1000 * second, CLASSES[second % 2]) for second in range(1, len(file) // 2, 3)]
+        for file in halves.files
+    ]
+
+
+def train(folder: Path, stage: str, run: Run, recipe=None, init: str | None = "default") -> None:
+    """Run a stage of `RECIPES` on the inputs of FOLDER; `init` is what the stage before it left."""
+    halves, recipe = open_halves(folder), recipe or RECIPES[stage]
+    before = {"distill": "spatial", "queue": "spatial", "finetune": "distilled"}
+    if init == "default":
+        init = str(folder / f"{before[stage]}.safetensors") if stage in before else None
+    if stage == "pretrain":
+        pretrain_spatial(halves, recipe, run, init)
+    elif stage == "finetune":
+        actions = some_actions(halves)
+        finetune(halves, actions, recipe, run, init, validation=Validation(halves, actions))
+    else:
+        distill(halves, Bank(folder / "bank.h5"), recipe, run, init)
+
+
+def calm(recipe):
+    """Without stochastic depth, which each process draws on its own, and with small steps."""
+    changes = {"model": replace(recipe.model, drop_path=0.0)}
+    for name in vars(recipe).keys() & {"optim", "head", "full"}:
+        changes[name] = replace(getattr(recipe, name), base_lr=0.02)
+    return replace(recipe, **changes)
+
+
+def _train_task(folder: Path, stage: str, output: str, how: str, device: torch.device) -> None:
+    def emit(record: dict) -> None:
+        with open(f"{output}.jsonl", "a") as file:
+            file.write(json.dumps(record) + "\n")
+        if how == f"kill={record['epoch']}":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run = Run(Path(output), device, resume=how == "resume", emit=emit)
+    train(folder, stage, run, calm(RECIPES[stage]) if how == "calm" else RECIPES[stage])
+
+
+def _score_task(folder: Path, weights: str, output: str) -> None:
+    (half, *_) = sorted(folder.rglob("1_224p.h5"))
+    np.save(output, score_video(half, [load_spotter(weights)]).probabilities)
+
+
+def main(folder: str, *tasks: str) -> None:
+    """Do tasks in order, in as many processes as torchrun started."""
+    torch.set_num_threads(1)
+    with processes(CPU) as device:
+        for task in tasks:
+            what, first, second = [*task.split(":"), ""][:3]
+            if what == "score":
+                _score_task(Path(folder), first, second)
+            else:
+                _train_task(Path(folder), what, first, second, device)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
