@@ -19,7 +19,6 @@ MODEL_SETTINGS = (
     "image_height=32 image_width=32 embed_dim=12 depth=1 num_heads=1 num_tokens=4 temporal_depth=1 "
     "temporal_heads=1 drop_path=0.0"
 ).split()
-TINY = [word for setting in MODEL_SETTINGS for word in ("--set", f"model.{setting}")]
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,13 @@ class Tiny:
     other_spotter: Path  # other weights, same kind
     list: Path  # of both games
     labels: Path  # folder of labels, by game
+    model_flags: tuple[str, ...]  # --set … that describe the network of the weights
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Tiny:
     """Files of every kind, of two games of two halves of 30 s."""
-    root = tmp_path_factory.mktemp("tiny files")
+    root = tmp_path_factory.mktemp("tiny-files")
     weights = {kind: root / f"{kind}.safetensors" for kind in ("spatial", "distilled", "spotter", "other")}
     videos, frames, features = root / "videos", root / "frames", root / "features"
     for number, game in enumerate(GAMES):
@@ -71,6 +71,7 @@ def tiny(tmp_path_factory) -> Tiny:
         other_spotter=weights["other"],
         list=root / "games.txt",
         labels=videos,
+        model_flags=tuple(word for text in MODEL_SETTINGS for word in ("--set", f"model.{text}")),
     )
 
 

@@ -1,10 +1,15 @@
 """Files that are whole or absent."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from comedian.errors import InputError
+
+FULL_BYTES = 1 << 20  # a disk with less than this left is what made a write fail
 
 
 @contextmanager
@@ -13,6 +18,9 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
 
     When the block raises (Ctrl-C included) the temporary file is removed and what stood at
     `target` before is left as it was. Missing parent folders are made.
+
+    Raises:
+        InputError: the disk is full, however the library that writes says so.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -24,6 +32,10 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         _sync(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
+    except Exception as error:
+        if isinstance(error, InputError) or shutil.disk_usage(target.parent).free >= FULL_BYTES:
+            raise
+        raise InputError("cannot be written, the disk is full", target, "make room") from error
     finally:
         temporary.unlink(missing_ok=True)
 

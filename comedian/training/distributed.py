@@ -4,6 +4,7 @@ Every process walks the same global batch and takes its slice of it, so that any
 processes learns the same.
 """
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from comedian.errors import InputError
 
@@ -78,6 +80,15 @@ def gather_lists(items: list) -> list:
     parts: list[list] = [[] for _ in range(world_size())]
     dist.all_gather_object(parts, items)
     return [item for part in parts for item in part]
+
+
+def together(step: nn.Module) -> nn.Module:
+    """A module whose gradients are the mean over processes; its buffers (queue, bank) are alike anyway."""
+    if world_size() == 1:
+        return step
+    known = inspect.signature(DistributedDataParallel).parameters
+    sync_buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    return DistributedDataParallel(step, **{sync_buffers: False})  # newer versions of torch renamed it
 
 
 def mean(value: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from comedian.errors import InputError
 from comedian.recipes.stages import OptimRecipe
@@ -71,9 +70,7 @@ def fit(
     optimizer = adamw(step, optim, run.device)
     identity = {"seed": run.seed, "recipe": step.recipe, f"steps an epoch of {name}": steps_per_epoch}
     done = restore(run.state_path, name, identity, step, optimizer) if run.resume else 0
-    model = (
-        step if distributed.world_size() == 1 else DistributedDataParallel(step, broadcast_buffers=False)
-    )
+    model = distributed.together(step)
     for epoch in range(done, optim.epochs):
         began, losses = time.perf_counter(), []
         step.train()

@@ -1,9 +1,11 @@
 """The state file of an interrupted stage: written whole after every epoch, removed when the stage ends."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from torch import nn
@@ -63,10 +65,11 @@ def interrupted_stage(path: Path) -> str | None:
 
 
 def _load(path: Path) -> dict:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError):
-        state = None
+    """A state of ours, which is a zip archive with check sums; InputError for anything else."""
+    state = None
+    with suppress(BadZipFile, RuntimeError, UnpicklingError):
+        if ZipFile(path).testzip() is None:
+            state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise InputError("is damaged, or not a state to resume from", path, ANEW)
     return state
@@ -74,9 +77,9 @@ def _load(path: Path) -> dict:
 
 def _check(begun: dict, now: dict, path: Path) -> None:
     """Raise InputError where what both runs know of differs."""
-    for key in begun.keys() & now.keys():
-        if begun[key] != now[key]:
-            what = f"was begun with {key} = {begun[key]!r}, now it is {now[key]!r}"
+    for key, value in now.items():
+        if key in begun and begun[key] != value:
+            what = f"was begun with {key} = {begun[key]!r}, now it is {value!r}"
             raise InputError(what, path, f"go on as it was begun, or {ANEW}")
 
 

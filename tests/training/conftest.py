@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,16 @@ def a_run(tmp_path) -> Callable[..., Run]:
 
 @pytest.fixture
 def drive(inputs) -> Callable:
-    """Run tasks of tests/training/stages.py in one or more other processes; return the exit status."""
+    """`driven` on the session's inputs."""
+    return partial(driven, inputs)
 
-    def call(*tasks: str, processes: int = 1) -> int:
-        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        command = [*(torchrun if processes > 1 else []), "-m", "tests.training.stages", str(inputs), *tasks]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, timeout=120).returncode
 
-    return call
+def driven(inputs: Path, *tasks: str, processes: int = 1) -> int:
+    """Do tasks of tests/training/stages.py in one or more other processes; return the exit status."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [*(torchrun if processes > 1 else []), "-m", "tests.training.stages", str(inputs), *tasks]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, timeout=120).returncode
 
 
 def read_records(output: Path) -> list[dict]:

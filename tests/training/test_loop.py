@@ -34,7 +34,7 @@ class OtherRecipe:
 class Toy(nn.Module):
     """Fits noise with one matrix; `scale` makes its gradients long."""
 
-    def __init__(self, recipe=ToyRecipe(), scale=100.0, width=4):  # noqa: B008
+    def __init__(self, recipe=ToyRecipe(), scale=100.0, width=4):
         super().__init__()
         torch.manual_seed(0)
         self.recipe, self.scale = recipe, scale
@@ -172,7 +172,7 @@ def test_precision_is_the_recipes(a_run):
     for precision in ("fp32", "auto", "bf16"):
         fit_toy(a_run(), Heard(ToyRecipe(precision)), optim=replace(OPTIM, epochs=1))
     assert seen == [torch.float32] * 6 + [torch.bfloat16] * 3
-    with pytest.raises(InputError, match="precision is 'half': use \"auto\"|precision is .half."):
+    with pytest.raises(InputError, match="precision is 'half'"):
         autocast(CPU, "half")
 
 
@@ -256,6 +256,7 @@ def broken_states(path):
     yield b"no state at all"
     yield whole[: len(whole) // 2]
     yield whole[: -len(whole) // 10]
+    yield whole.replace(b"toy", b"TOY")  # a checksum fails
     for foreign in ({"weights": torch.zeros(2)}, torch.zeros(3), [1, 2]):
         torch.save(foreign, path)
         yield path.read_bytes()
@@ -266,7 +267,7 @@ def test_a_damaged_state_is_told(a_run):
     interrupted(run)
     for content in list(broken_states(run.state_path)):
         run.state_path.write_bytes(content)
-        with pytest.raises(InputError, match="damaged, or not a state.*begin anew") as error:
+        with pytest.raises(InputError, match=r"damaged, or not a state.*begin anew") as error:
             fit_toy(replace(run, resume=True))
         assert "\n" not in str(error.value)
         assert run.state_path.read_bytes() == content

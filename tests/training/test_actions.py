@@ -1,0 +1,73 @@
+"""Where the labelled actions of halves are found, and which half they belong to."""
+
+import json
+
+import numpy as np
+import pytest
+
+from comedian.errors import InputError
+from comedian.formats.labels import Action
+from comedian.training.actions import read_actions
+from tests.training.stages import open_halves, write_half
+
+CLASSES = ("Goal", "Foul")
+ENTRIES = [  # game time, label, position, visibility
+    ("1 - 00:03", "Goal", 3250, "visible"),
+    ("1 - 00:04", "Foul", 4000, "not shown"),
+    ("2 - 00:03", "Foul", 3000, "visible"),
+    ("2 - 00:09", "Corner", 9000, "visible"),
+]
+FIRST_HALF = [Action(1, 3250, "Goal"), Action(1, 4000, "Foul", "not shown")]
+SECOND_HALF = [Action(2, 3000, "Foul"), Action(2, 9000, "Corner")]
+
+
+def write_labels(path, entries=ENTRIES):
+    names = ("gameTime", "label", "position", "visibility")
+    annotations = [dict(zip(names, map(str, entry), strict=True)) for entry in entries]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"annotations": annotations}))
+    return path
+
+
+@pytest.fixture
+def game(tmp_path):
+    """Two halves of one game; the frames files say that their videos lie beside them."""
+    for half in (1, 2):
+        write_half(tmp_path / "frames" / "a" / f"{half}_224p.h5", np.zeros((3, 16, 20, 3), np.uint8), half)
+    return open_halves(tmp_path)
+
+
+def test_labels_beside_the_videos(game, tmp_path):
+    write_labels(tmp_path / "frames" / "a" / "Labels-v2.json")
+    said = []
+    assert read_actions(game, None, CLASSES, said.append) == [FIRST_HALF, SECOND_HALF]
+    assert said == ["labels outside the recipe's classes are left out: Corner"]
+
+
+@pytest.mark.parametrize("name", ["a/Labels-v2.json", "a.json"])
+def test_labels_of_a_folder_by_game(game, tmp_path, name):
+    labels = tmp_path / "labels"
+    write_labels(labels / name)
+    said = []
+    found = read_actions(game, labels, (*CLASSES, "Corner"), said.append)
+    assert found == [FIRST_HALF, SECOND_HALF]
+    assert said == []
+
+
+def test_a_half_without_labels_is_told(game, tmp_path):
+    with pytest.raises(InputError, match=r"1_224p.mkv: has no labels beside its video.*--labels"):
+        read_actions(game, None, CLASSES)
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(InputError, match=r"no labels for game 'a'; expected GAME/Labels-v2.json"):
+        read_actions(game, tmp_path / "labels", CLASSES)
+
+
+def test_no_action_of_the_recipes_classes_is_told(game, tmp_path):
+    write_labels(tmp_path / "frames" / "a" / "Labels-v2.json", ENTRIES[3:])
+    with pytest.raises(InputError, match="no labelled action is of the recipe's classes"):
+        read_actions(game, None, CLASSES)
+
+
+def test_a_half_may_have_no_action(game, tmp_path):
+    write_labels(tmp_path / "frames" / "a" / "Labels-v2.json", ENTRIES[:2])
+    assert read_actions(game, None, CLASSES) == [FIRST_HALF, []]

@@ -1,0 +1,119 @@
+"""Two processes learn what one does."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from comedian.errors import InputError
+from comedian.training import distributed
+from comedian.training.batches import random_view, shuffled_batches
+from comedian.training.loop import _seeded
+from tests.training.conftest import driven, read_records
+from tests.training.stages import CPU, PRETRAIN, RECIPES, calm, train
+
+STAGES = list(RECIPES)
+
+
+@pytest.fixture(scope="module")
+def apart(inputs, tmp_path_factory):
+    """Folder of what two processes made of each stage."""
+    folder = tmp_path_factory.mktemp("apart")
+    assert driven(inputs, *(f"{stage}:{folder / stage}:calm" for stage in STAGES), processes=2) == 0
+    return folder
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_two_processes_learn_what_one_does(inputs, a_run, apart, stage):
+    records = []
+    run = a_run(records=records)
+    train(inputs, stage, run, calm(RECIPES[stage]))
+    found = read_records(apart / stage)
+    assert [words(record) for record in found] == [words(record) for record in records]
+    for ours, theirs in zip(records, found, strict=True):
+        assert numbers(theirs) == pytest.approx(numbers(ours), rel=1e-5)
+    weights, others = load_file(run.output), load_file(apart / stage)
+    assert weights.keys() == others.keys()
+    for name, value in weights.items():
+        torch.testing.assert_close(others[name], value, atol=1e-5, rtol=0)
+    assert not list(apart.glob("*.resume"))
+
+
+def words(record):
+    return {key: value for key, value in record.items() if isinstance(value, str | int)}
+
+
+def numbers(record):
+    return {key: value for key, value in record.items() if isinstance(value, float) and key != "seconds"}
+
+
+@pytest.fixture
+def as_rank(monkeypatch):
+    """Make this process believe it is one of several."""
+
+    def call(rank, world_size=2):
+        monkeypatch.setattr(distributed, "rank", lambda: rank)
+        monkeypatch.setattr(distributed, "world_size", lambda: world_size)
+
+    return call
+
+
+def test_slices_cover_a_batch_once(as_rank):
+    found = []
+    for rank in range(3):
+        as_rank(rank, 3)
+        found += distributed.own_share(list(range(12)))
+    assert found == list(range(12))
+
+
+def test_a_batch_that_cannot_be_shared_is_told(as_rank):
+    as_rank(0, 3)
+    with pytest.raises(
+        InputError, match="a batch of 8 cannot be shared by 3 processes; choose a --batch-size"
+    ):
+        distributed.local_slice(8)
+
+
+def test_processes_share_every_batch_of_an_epoch(as_rank):
+    clips = np.stack([np.zeros(23, np.int64), np.arange(23)], axis=1)
+    (whole, *parts) = [
+        (as_rank(rank, size), shuffled_batches(clips, 6, np.random.default_rng(0)))[1]
+        for rank, size in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert whole.shape == (3, 6, 2)
+    assert np.array_equal(np.concatenate(parts, axis=1), whole)
+    assert len(np.unique(whole[..., 1])) == 18  # each clip at most once
+    assert not np.array_equal(whole[..., 1].ravel(), np.sort(whole[..., 1].ravel()))
+
+
+def test_processes_share_the_draws_of_a_view(as_rank):
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randint(256, (4, 2, 16, 20, 3), dtype=torch.uint8, generator=generator)
+
+    def view(some, rank, size):
+        as_rank(rank, size)
+        return random_view(some, PRETRAIN.view_1, PRETRAIN.model, torch.Generator().manual_seed(1))
+
+    parts = [view(frames[:2], 0, 2), view(frames[2:], 1, 2)]
+    torch.testing.assert_close(torch.cat(parts), view(frames, 0, 1))
+
+
+def test_only_stochastic_depth_is_drawn_apart(as_rank):
+    drawn = []
+    for rank in (0, 1):
+        as_rank(rank)
+        generator = _seeded(0, "stage", 7)
+        drawn.append((torch.rand(3, generator=generator).tolist(), torch.rand(3).tolist()))
+    assert drawn[0][0] == drawn[1][0]
+    assert drawn[0][1] != drawn[1][1]
+
+
+def test_alone_nothing_is_exchanged():
+    tensor = torch.arange(3.0)
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
+    assert distributed.gather(tensor) is tensor
+    assert distributed.gather_lists([1, 2]) == [1, 2]
+    assert distributed.mean(tensor[1]) == 1
+    with distributed.processes(CPU) as device:
+        assert device == CPU
+        assert not torch.distributed.is_initialized()

@@ -1,0 +1,364 @@
+"""Step 3: its labels, its two stages, what it keeps, and the spotter it leaves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from comedian.errors import InputError
+from comedian.formats.labels import Action
+from comedian.models.load import load_spotter
+from comedian.models.spotter import Spotter
+from comedian.spotting.sources import score_video
+from comedian.training import finetune as module
+from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, FinetuneStep, finetune, full_optim
+from comedian.training.validate import Validation
+from tests.training.stages import CLASSES, FINETUNE, FRAME_SIZE, MODEL, calm, some_actions, train
+
+LENGTH = MODEL.num_tokens
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def windows(number=4):
+    shape = (number, 2 * LENGTH, *FRAME_SIZE[::-1], 3)
+    return torch.randint(256, shape, dtype=torch.uint8, generator=generator(1))
+
+
+def some_labels(number=4):
+    return torch.randint(2, (number, LENGTH, len(CLASSES)), generator=generator(2)).float()
+
+
+def make_step(**changes):
+    torch.manual_seed(0)
+    recipe = replace(calm(FINETUNE), **changes)
+    return FinetuneStep(Spotter(recipe.model, CLASSES), recipe)
+
+
+def weights(module):
+    return {name: value.clone() for name, value in module.state_dict().items() if torch.is_tensor(value)}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(
+        torch.equal(value, other[name]) for name, value in one.items()
+    )
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """What `fit` was given and made of each stage: name -> (optimiser's recipe, weights before, after)."""
+    seen, real = {}, module.fit
+
+    def watched(name, step, optim, *others, **hooks):
+        before = weights(step)
+        real(name, step, optim, *others, **hooks)
+        seen[name] = optim, before, weights(step)
+
+    monkeypatch.setattr(module, "fit", watched)
+    return seen
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Of each forward of the spotter: whether the trunk and its blocks train, and the mask."""
+    seen, real = [], Spotter.forward
+
+    def watched(spotter, video, mask=None):
+        seen.append(({module.training for module in spotter.modules()}, mask))
+        return real(spotter, video, mask)
+
+    monkeypatch.setattr(Spotter, "forward", watched)
+    return seen
+
+
+# ------------------------------------------------------------------------------------------ the loss
+
+
+def test_mixup_is_a_loss_with_soft_labels(monkeypatch):
+    monkeypatch.setattr(module, "draw_mixup", lambda *_: torch.tensor([0.3, 0.9, 0.5, 1.0]))
+    step, labels = make_step(mask_share=0.0, mixup_alpha=0.1), some_labels()
+    heard = {}
+    step.spotter.register_forward_hook(
+        lambda _, inputs, logits: heard.update(video=inputs[0], logits=logits)
+    )
+    loss = step(windows(), labels, generator())
+    plain = make_step(mask_share=0.0, mixup_alpha=0.0)
+    plain.spotter.register_forward_hook(lambda _, inputs, logits: heard.update(unmixed=inputs[0]))
+    plain(windows(), labels, generator())
+    total, unmixed = 0.0, heard["unmixed"]
+    for window, (partner, share) in enumerate([(1, 0.3), (0, 0.9), (3, 0.5), (2, 1.0)]):
+        mixed = share * unmixed[window] + (1 - share) * unmixed[partner]
+        torch.testing.assert_close(heard["video"][window], mixed)
+        logits = heard["logits"][window]
+        for weight, target in ((share, labels[window]), (1 - share, labels[partner])):
+            total += weight * F.binary_cross_entropy(logits.sigmoid(), target).item() / 4
+    assert loss.item() == pytest.approx(total, rel=1e-5)
+
+
+def test_without_mixup_it_is_plain_cross_entropy():
+    step, labels, heard = make_step(mixup_alpha=0.0), some_labels(), []
+    step.spotter.register_forward_hook(
+        lambda _, inputs, logits: heard.append((inputs[1], logits.sigmoid()))
+    )
+    loss = step(windows(), labels, generator())
+    ((mask, p),) = heard
+    assert loss.item() == pytest.approx(
+        -(labels * p.log() + (1 - labels) * (1 - p).log()).mean().item(), rel=1e-5
+    )
+    assert mask.sum(1).tolist() == [1] * 4  # a quarter of 4 tokens
+
+
+def test_an_odd_window_out_stays_as_it_is():
+    assert module._partners(5).tolist() == [1, 0, 3, 2, 4]
+    assert module._partners(1).tolist() == [0]
+
+
+# ---------------------------------------------------------------------------------------- the labels
+
+
+def test_labels_of_a_half_by_a_truth_table():
+    actions = [
+        Action(1, 0, "Goal"),
+        Action(1, 1500, "Foul", "not shown"),
+        Action(1, 2250, "Goal"),
+        Action(1, 4200, "Foul"),  # just after the last frame
+        Action(1, 1500, "Corner"),  # no class of the recipe
+    ]
+    labels = module._half_labels(np.arange(9) / 2, actions, FINETUNE)  # frames at 0, 0.5 … 4 s
+    goal = [1, 1, 0, 0, 1, 1, 0, 0, 0]  # 0 and 0.5 s, exactly the radius; 2 and 2.5 s around 2.25 s
+    foul = [0, 0, 1, 1, 1, 0, 0, 0, 1]  # 1, 1.5 and 2 s, not shown like the others; 4 s is 0.2 s away
+    assert labels.T.tolist() == [goal, foul]
+    assert module._half_labels(np.arange(9) / 2, [], FINETUNE).sum() == 0
+
+
+def test_windows_arrive_with_the_labels_of_their_frames(halves, a_run, monkeypatch):
+    """Actions lie so far apart that labels say where a window was cut; frames are looked up to check."""
+    seen = []
+
+    def watched(step, frames, labels, generator):
+        seen.append((frames.clone(), labels))
+        return step.spotter.temporal.head.weight.sum()
+
+    monkeypatch.setattr(FinetuneStep, "forward", watched)
+    actions = [[Action(file.half, 5250, "Foul")] for file in halves.files]  # frames 10 and 11
+    finetune(halves, actions, FINETUNE, a_run())
+    contents = [file.read(range(len(file))) for file in halves.files]
+    found = set()
+    for frames, labels in seen:
+        for window, wanted in zip(frames.numpy(), labels, strict=True):
+            ((half, start),) = [
+                (half, start)
+                for half, content in enumerate(contents)
+                for start in range(len(content) - 2 * LENGTH + 1)
+                if np.array_equal(content[start : start + 2 * LENGTH], window)
+            ]
+            inside = [any(start + 2 * token + k in (10, 11) for k in (0, 1)) for token in range(LENGTH)]
+            assert wanted[:, 1].tolist() == [float(value) for value in inside]
+            assert wanted[:, 0].sum() == 0
+            found.add((half, start))
+    assert {half for half, _ in found} == {0, 1, 2}
+
+
+# ---------------------------------------------------------------------------------------- the stages
+
+
+def test_the_head_stage_trains_nothing_but_the_head(inputs, a_run, stages, calls):
+    train(inputs, "finetune", a_run(), replace(FINETUNE, spot=replace(FINETUNE.spot)))
+    _, before, after = stages[HEAD_STAGE]
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed == {"spotter.temporal.head.weight", "spotter.temporal.head.bias"}
+    of_distilled = load_file(inputs / "distilled.safetensors")
+    assert all(torch.equal(after[f"spotter.{name}"], value) for name, value in of_distilled.items())
+    steps = 2 * FINETUNE.windows_per_game // FINETUNE.head.batch_size
+    head, full = calls[: 2 * steps], calls[2 * steps :]
+    assert all(modes == {False} and mask is None for modes, mask in head)
+    assert all(modes == {True} and mask is not None for modes, mask in full)
+    assert len(full) == 3 * steps
+
+
+def test_everything_then_trains_from_where_the_head_stage_ended(inputs, a_run, stages):
+    train(inputs, "finetune", a_run())
+    (head, _, after_head), (full, before, after) = stages[HEAD_STAGE], stages[FULL_STAGE]
+    assert (head, full) == (FINETUNE.head, FINETUNE.full)
+    assert same(before, after_head)
+    assert not any(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_optimiser_and_schedule_start_afresh(inputs, a_run, monkeypatch):
+    from comedian.training import loop
+
+    steps, real = [], loop.adamw
+
+    def watch(optimizer, args, kwargs):
+        steps.append((id(optimizer), optimizer.param_groups[0]["lr"], len(optimizer.state)))
+
+    def watched(*args):
+        optimizer = real(*args)
+        optimizer.register_step_pre_hook(watch)
+        return optimizer
+
+    monkeypatch.setattr(loop, "adamw", watched)
+    train(inputs, "finetune", a_run())
+    assert len({number for number, _, _ in steps}) == 2
+    firsts = [position for position in range(len(steps)) if not steps[position][2]]
+    assert firsts == [0, 4]  # 2 epochs of 2 steps, then 3
+    peak = 0.5 * 4 / 256 * 2 * LENGTH / 64  # no warm-up
+    assert [steps[position][1] for position in firsts] == pytest.approx([peak, peak])
+    assert steps[3][1] < peak
+    assert len(steps) == 10
+
+
+@pytest.mark.parametrize(
+    ("init", "expected"),
+    [
+        ("distilled", [("finetune head", 1), ("finetune head", 2), *(("finetune", n) for n in (1, 2, 3))]),
+        ("spotter", [("finetune head", 1), ("finetune head", 2), *(("finetune", n) for n in (1, 2, 3))]),
+        ("spatial", [("finetune", 1), ("finetune", 2)]),
+        (None, [("finetune", 1), ("finetune", 2)]),
+    ],
+)
+def test_the_start_decides_the_stages(inputs, a_run, init, expected):
+    records = []
+    start = init and str(inputs / f"{init}.safetensors")
+    run = a_run(records=records)
+    train(inputs, "finetune", run, init=start)
+    assert [(record["stage"], record["epoch"]) for record in records] == expected
+    header = load_spotter(run.output)
+    assert header.classes == CLASSES
+
+
+def test_a_start_without_epochs_of_the_head_goes_straight_on(inputs, a_run):
+    records = []
+    recipe = replace(FINETUNE, head=replace(FINETUNE.head, epochs=0))
+    train(inputs, "finetune", a_run(records=records), recipe)
+    assert [record["stage"] for record in records] == [FULL_STAGE] * 3
+
+
+def test_from_scratch_the_second_stage_is_longer():
+    assert full_optim(FINETUNE, distilled=True) == FINETUNE.full
+    assert full_optim(FINETUNE, distilled=False) == replace(FINETUNE.full, epochs=FINETUNE.scratch_epochs)
+
+
+def test_a_spatial_start_is_loaded_and_the_rest_is_new(inputs, halves):
+    torch.manual_seed(5)
+    spotter, distilled = module.start_spotter(str(inputs / "spatial.safetensors"), FINETUNE, halves)
+    start = load_file(inputs / "spatial.safetensors")
+    assert not distilled
+    assert all(torch.equal(spotter.state_dict()[name], value) for name, value in start.items())
+
+
+# ------------------------------------------------------------------------------------- what it keeps
+
+
+@pytest.fixture
+def scored(inputs, a_run, monkeypatch):
+    """Run finetune with given validation scores: the file's weights, records, and weights by epoch."""
+
+    def run_with(scores):
+        records, epochs, sequence = [], [], iter(scores)
+
+        def score(validation, spotter, device):
+            epochs.append(weights(spotter))
+            spotter.eval()
+            return next(sequence)
+
+        monkeypatch.setattr(Validation, "score", score)
+        run = a_run(records=records)
+        train(inputs, "finetune", run)
+        return weights(load_spotter(run.output)), records, epochs
+
+    return run_with
+
+
+@pytest.mark.parametrize(
+    ("scores", "best", "told"),
+    [
+        ([0.1, 0.1, 0.2, 0.5, 0.3], 3, [1, 1, 1, 2, 2]),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], 4, [1, 2, 1, 2, 3]),
+        ([0.0, 0.0, 0.4, 0.4, 0.4], 2, [1, 1, 1, 1, 1]),  # the first of equals
+        ([0.0, 0.9, 0.4, 0.4, 0.4], 1, [1, 2, 2, 2, 2]),  # the head's second epoch
+    ],
+)
+def test_the_best_epoch_is_kept(scored, scores, best, told):
+    kept, records, epochs = scored(scores)
+    assert [same(kept, epoch) for epoch in epochs] == [number == best for number in range(5)]
+    assert [record["valid_tight_a_mAP"] for record in records] == scores
+    assert [record["best_epoch"] for record in records] == told
+    assert records[-1]["best_stage"] == (HEAD_STAGE if best < 2 else FULL_STAGE)
+
+
+def test_without_validation_the_last_epoch_is_kept(inputs, halves, a_run, stages):
+    run, records = a_run(), []
+    finetune(halves, some_actions(halves), FINETUNE, replace(run, emit=records.append))
+    after = stages[FULL_STAGE][2]
+    kept = weights(load_spotter(run.output))
+    assert same({f"spotter.{name}": value for name, value in kept.items()}, after)
+    assert all("valid_tight_a_mAP" not in record for record in records)
+
+
+def test_the_best_epoch_survives_an_interruption(inputs, a_run, monkeypatch):
+    scores, epochs = iter([0.1, 0.2, 0.9, 0.3, 0.4]), []
+
+    def score(validation, spotter, device):
+        epochs.append(weights(spotter))
+        return next(scores)
+
+    def emit(record):
+        if (record["stage"], record["epoch"]) == (FULL_STAGE, 2):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Validation, "score", score)
+    run = a_run()
+    with pytest.raises(KeyboardInterrupt):
+        train(inputs, "finetune", replace(run, emit=emit))
+    train(inputs, "finetune", replace(run, resume=True))
+    assert len(epochs) == 5
+    assert same(weights(load_spotter(run.output)), epochs[2])
+
+
+def test_the_spotter_knows_what_it_was_trained_with(inputs, halves, a_run):
+    run = a_run()
+    train(inputs, "finetune", run)
+    spotter = load_spotter(run.output)
+    assert (spotter.classes, spotter.geometry, spotter.spot) == (CLASSES, halves.geometry, FINETUNE.spot)
+    assert not run.state_path.exists()
+
+
+def test_a_spotter_loaded_elsewhere_gives_the_same_scores_to_the_bit(inputs, a_run, drive, tmp_path):
+    run = a_run()
+    train(inputs, "finetune", run)
+    here = score_video(inputs / "frames" / "a" / "1_224p.h5", [load_spotter(run.output)]).probabilities
+    assert drive(f"score:{run.output}:{tmp_path / 'scores.npy'}") == 0
+    there = np.load(tmp_path / "scores.npy")
+    assert here.dtype == there.dtype == np.float32
+    assert np.array_equal(here, there)
+    assert np.ptp(here) > 0
+
+
+# ------------------------------------------------------------------------------------- what it refuses
+
+
+def test_a_half_shorter_than_a_window_is_told(inputs, a_run):
+    recipe = replace(FINETUNE, model=replace(MODEL, num_tokens=14))
+    with pytest.raises(InputError, match=r"2_224p.h5: has 25 frames, a window needs 28"):
+        train(inputs, "finetune", a_run(), recipe, init=None)
+
+
+def test_windows_that_cannot_be_joined_are_told_before_training(inputs, a_run):
+    records = []
+    recipe = replace(FINETUNE, spot=replace(FINETUNE.spot, ignored_seconds=3.0))
+    with pytest.raises(InputError, match="has gaps"):
+        train(inputs, "finetune", a_run(records=records), recipe)
+    assert not records
+
+
+def test_a_start_of_another_network_is_told(inputs, a_run):
+    recipe = replace(FINETUNE, model=replace(MODEL, temporal_depth=1))
+    with pytest.raises(InputError, match=r"was trained with model.temporal_depth = 2, the recipe says 1"):
+        train(inputs, "finetune", a_run(), recipe)

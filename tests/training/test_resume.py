@@ -1,0 +1,155 @@
+"""An interrupted stage that goes on ends as if nothing had happened."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from comedian.errors import InputError
+from comedian.training.loop import Run
+from tests.training.conftest import read_records
+from tests.training.stages import CPU, DISTILL, RECIPES, train
+
+
+@pytest.fixture(scope="session")
+def whole(inputs, tmp_path_factory):
+    """Weights and records of each stage, uninterrupted: whole(stage)."""
+    known = {}
+
+    def run(stage):
+        if stage not in known:
+            records, output = [], tmp_path_factory.mktemp("whole") / "weights"
+            train(inputs, stage, Run(output, CPU, emit=records.append))
+            known[stage] = load_file(output), [comparable(record) for record in records]
+        return known[stage]
+
+    return run
+
+
+def comparable(record):
+    return {key: value for key, value in record.items() if key != "seconds"}
+
+
+def interrupt(inputs, stage, run, after):
+    """Run a stage until the record number `after` (from 1) is told; return the records."""
+    records = []
+
+    def emit(record):
+        records.append(comparable(record))
+        if len(records) == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(inputs, stage, replace(run, emit=emit))
+    assert not run.output.exists()
+    return records
+
+
+def assert_same(output, records, expected):
+    weights, expected_records = expected
+    found = load_file(output)
+    assert records == expected_records
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(value, weights[name]) for name, value in found.items())
+
+
+@pytest.mark.parametrize(
+    ("stage", "after"),
+    [
+        ("pretrain", 1),
+        ("distill", 2),
+        ("queue", 1),
+        ("finetune", 1),  # within the head's epochs
+        ("finetune", 2),  # between head and everything
+        ("finetune", 4),
+    ],
+)
+def test_a_resumed_stage_gives_the_same_weights_to_the_bit(inputs, a_run, whole, stage, after):
+    run = a_run()
+    begun = interrupt(inputs, stage, run, after)
+    rest = []
+    train(
+        inputs,
+        stage,
+        replace(run, resume=True, workers=1, emit=lambda record: rest.append(comparable(record))),
+    )
+    assert_same(run.output, begun + rest, whole(stage))
+    assert len(begun) == after
+    assert not run.state_path.exists()
+
+
+def test_a_killed_process_is_resumed_by_another(inputs, a_run, whole, drive):
+    run = a_run()
+    assert drive(f"distill:{run.output}:kill=2") == -9
+    assert run.state_path.exists()
+    assert not run.output.exists()
+    rest = []
+    train(inputs, "distill", replace(run, resume=True, emit=lambda record: rest.append(comparable(record))))
+    begun = [comparable(record) for record in read_records(run.output)]
+    assert_same(run.output, begun + rest, whole("distill"))
+
+
+def test_interrupted_twice(inputs, a_run, whole):
+    run = a_run()
+    records = interrupt(inputs, "finetune", run, 1)
+    for _ in range(3):
+        records += interrupt(inputs, "finetune", replace(run, resume=True), 1)
+    train(
+        inputs,
+        "finetune",
+        replace(run, resume=True, emit=lambda record: records.append(comparable(record))),
+    )
+    assert_same(run.output, records, whole("finetune"))
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "distill", "finetune"])
+def test_another_seed_or_recipe_is_told(inputs, a_run, stage):
+    run = a_run()
+    interrupt(inputs, stage, run, 1)
+    with pytest.raises(InputError, match="was begun with seed = 0, now it is 3"):
+        train(inputs, stage, replace(run, resume=True, seed=3))
+    other = replace(RECIPES[stage], model=replace(RECIPES[stage].model, drop_path=0.1))
+    with pytest.raises(InputError, match=r"was begun with recipe.model.drop_path = 0.3, now it is 0.1"):
+        train(inputs, stage, replace(run, resume=True), other)
+    assert run.state_path.exists()
+
+
+def test_the_state_of_another_step_is_told(inputs, a_run):
+    run = a_run()
+    interrupt(inputs, "pretrain", run, 1)
+    with pytest.raises(InputError, match="recipe = 'PretrainSpatialRecipe', now it is 'DistillRecipe'"):
+        train(inputs, "distill", replace(run, resume=True))
+
+
+def test_a_state_that_was_overwritten_is_told(inputs, a_run):
+    run = a_run()
+    interrupt(inputs, "finetune", run, 3)
+    run.state_path.write_bytes(run.state_path.read_bytes()[:1000])
+    with pytest.raises(InputError, match="is damaged, or not a state to resume from; delete it"):
+        train(inputs, "finetune", replace(run, resume=True))
+
+
+def test_without_resume_everything_begins_anew(inputs, a_run, whole):
+    run = a_run()
+    interrupt(inputs, "distill", replace(run, seed=8), 2)
+    records = []
+    train(inputs, "distill", replace(run, emit=lambda record: records.append(comparable(record))))
+    assert_same(run.output, records, whole("distill"))
+    assert len(records) == DISTILL.optim.epochs
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("stage", list(RECIPES))
+def test_a_stage_resumes_on_the_gpu(inputs, a_run, stage):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    run = replace(a_run(), device=torch.device("cuda"))
+    records = interrupt(inputs, stage, run, 1)
+    train(inputs, stage, replace(run, resume=True, emit=lambda record: records.append(comparable(record))))
+    expected = []
+    other = replace(
+        run, output=run.output.with_name("whole"), emit=lambda r: expected.append(comparable(r))
+    )
+    train(inputs, stage, other)
+    assert [record["loss"] for record in records] == pytest.approx([r["loss"] for r in expected], rel=1e-2)
