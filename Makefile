@@ -22,6 +22,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PYTHON ?= python3
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
 .PHONY: help install recipe demo test lint bench clean
 
@@ -39,29 +41,39 @@ $(STAMP): pyproject.toml
 	touch $@
 
 # --- the recipe ------------------------------------------------------------------------------------
+# A step is a file and depends on the one before; every command writes its file whole or not at all, and
+# --resume goes on where a step was stopped. `say` prints when a step began.
+
+say = @printf '\n[%s] %s\n' "$$(date +%T)" "$(1)"
+train = $(LAUNCH) $(BIN)/$(1) "$(TRAIN)" --root "$(WORK)/frames" --recipe $(MODEL) --seed $(SEED) --resume -o "$@"
+VALIDATE := $(if $(wildcard $(VALID)),--valid "$(VALID)")
 
 recipe: $(WORK)/test.json ## extract, pretrain, build the bank, distill, fine-tune, spot and score
 	cat "$<"
 
 $(WORK)/%.frames: $(DATA)/%.txt $(STAMP)
-	$(BIN)/extract-frames "$<" --root "$(DATA)" -o "$(WORK)/frames" $(EXTRACT) > "$@.part"
-	mv "$@.part" "$@"
+	$(call say,extract-frames $<)
+	mkdir -p "$(WORK)"
+	$(BIN)/extract-frames "$<" --root "$(DATA)" -o "$(WORK)/frames" $(EXTRACT) > "$@"
 
 $(WORK)/spatial.safetensors: $(WORK)/train.frames
-	$(LAUNCH) $(BIN)/pretrain-spatial "$(TRAIN)" --root "$(WORK)/frames" --recipe $(MODEL) --seed $(SEED) --resume -o "$@"
+	$(call say,step 1: pretrain-spatial)
+	$(call train,pretrain-spatial)
 
 $(WORK)/bank.h5: $(WORK)/spatial.safetensors
+	$(call say,build-bank)
 	$(BIN)/build-bank "$(TRAIN)" --root "$(WORK)/frames" $(BANK) -o "$@"
 
 $(WORK)/distilled.safetensors: $(WORK)/bank.h5
-	$(LAUNCH) $(BIN)/distill "$(TRAIN)" --root "$(WORK)/frames" --bank "$<" \
-	    --init "$(WORK)/spatial.safetensors" --recipe $(MODEL) --seed $(SEED) --resume -o "$@"
+	$(call say,step 2: distill)
+	$(call train,distill) --bank "$<" --init "$(WORK)/spatial.safetensors"
 
-$(WORK)/spotter.safetensors: $(WORK)/distilled.safetensors $(WORK)/valid.frames
-	$(LAUNCH) $(BIN)/finetune "$(TRAIN)" --valid "$(VALID)" --root "$(WORK)/frames" --labels "$(DATA)" \
-	    --init "$<" --recipe $(MODEL) --seed $(SEED) --resume -o "$@"
+$(WORK)/spotter.safetensors: $(WORK)/distilled.safetensors $(if $(VALIDATE),$(WORK)/valid.frames)
+	$(call say,step 3: finetune)
+	$(call train,finetune) --labels "$(DATA)" --init "$<" $(VALIDATE)
 
 $(WORK)/test.jsonl: $(WORK)/spotter.safetensors $(WORK)/test.frames
+	$(call say,spot)
 	$(BIN)/spot "$(TEST)" --root "$(WORK)/frames" --model "$<" --scores "$(WORK)/test.scores.h5" -o "$@"
 
 $(WORK)/test.json: $(WORK)/test.jsonl
@@ -73,10 +85,12 @@ SAMPLE := tests/data/matches
 DEMO   := build/demo
 
 demo: $(STAMP) ## train all three steps on two sample matches and score the third (CPU, minutes)
-	@$(MAKE) --no-print-directory recipe-steps MODEL=smoke DATA=$(SAMPLE) WORK=$(DEMO) EXTRACT="--size 112x64"
-	@echo 'spot $(SAMPLE)/test.txt | nms --soft | evaluate --chance 20 --table'
-	@$(BIN)/spot "$(SAMPLE)/test.txt" --model $(DEMO)/spotter.safetensors | $(BIN)/nms --soft \
+	@$(MAKE) --no-print-directory "$(DEMO)/spotter.safetensors" \
+	    MODEL=smoke DATA=$(SAMPLE) WORK=$(DEMO) EXTRACT="--size 112x64"
+	$(call say,spot $(SAMPLE)/test.txt | nms --soft | evaluate --chance 20 --table)
+	@$(BIN)/spot "$(SAMPLE)/test.txt" --model "$(DEMO)/spotter.safetensors" | $(BIN)/nms --soft \
 	    | $(BIN)/evaluate --chance 20 --table
+	$(call say,done)
 
 test: $(STAMP) ## lint and test
 	$(BIN)/ruff check .

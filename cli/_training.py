@@ -39,7 +39,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         return
     _check(flags)
     from comedian.clips import Halves
-    from comedian.training.distributed import processes, rank
+    from comedian.training.distributed import processes
     from comedian.training.loop import Run
 
     with processes(pick_device(flags.device)) as device, progress(flags.quiet) as report:
@@ -52,8 +52,6 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         except KeyboardInterrupt:
             goes_on = run.state_path.exists()
             raise KeyboardInterrupt("interrupted; --resume goes on" if goes_on else "") from None
-        if rank() == 0:
-            run.state_path.unlink(missing_ok=True)
 
 
 def _header(flags: Flags):

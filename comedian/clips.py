@@ -42,8 +42,7 @@ class Halves:
     @property
     def geometry(self) -> Geometry:
         """What all the frames have in common."""
-        first = self.files[0]
-        return Geometry(fps=first.fps, width=first.width, height=first.height, sampling=first.sampling)
+        return _geometry(self.files[0])
 
     def name_of(self, half: int) -> str:
         """Name of the game that a half belongs to."""
@@ -163,12 +162,12 @@ def _stratified(last: int, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _check_alike(halves: Sequence[FramesFile]) -> None:
-    first = halves[0]
+    first = _geometry(halves[0])
     for half in halves:
-        if (half.fps, half.width, half.height) != (first.fps, first.width, first.height):
-            raise InputError(
-                f"has {half.width}x{half.height} frames at {half.fps:g} fps, unlike {first.path} "
-                f"({first.width}x{first.height} at {first.fps:g})",
-                half.path,
-                "extract all games alike",
-            )
+        if _geometry(half) != first:
+            what = f"holds frames of {_geometry(half)}, {halves[0].path} of {first}"
+            raise InputError(what, half.path, "extract all games alike")
+
+
+def _geometry(half: FramesFile) -> Geometry:
+    return Geometry(fps=half.fps, width=half.width, height=half.height, sampling=half.sampling)

@@ -14,14 +14,14 @@ from comedian.formats.frames import write_frames
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 
-def make_half(path, num_frames, fps=2.0, size=(16, 8)):
+def make_half(path, num_frames, fps=2.0, size=(16, 8), sampling="screen"):
     """A raw frames file whose frame k is filled with k."""
     frames = ((k / fps, np.full((size[1], size[0], 3), k % 256, np.uint8)) for k in range(num_frames))
     options = {
         "encoding": "raw",
         "video": f"{path}.mkv",
         "half": 1,
-        "sampling": "screen",
+        "sampling": sampling,
         "provenance": "{}",
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,8 +102,9 @@ def test_too_few_clips_for_a_batch_are_told(halves):
     assert halves.steps(23, 11) == 2
 
 
-def test_halves_must_be_alike(tmp_path):
+@pytest.mark.parametrize("other", [{"size": (16, 16)}, {"fps": 4.0}, {"sampling": "ffmpeg"}])
+def test_halves_must_be_alike(tmp_path, other):
     make_half(tmp_path / "a" / "1_x.h5", 20)
-    make_half(tmp_path / "b" / "1_x.h5", 20, size=(16, 16))
+    make_half(tmp_path / "b" / "1_x.h5", 20, **other)
     with pytest.raises(InputError, match="extract all games alike"):
         Halves.open(find_games([tmp_path], FRAMES_SUFFIXES))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from comedian.clips import ClipLoader, Halves, share_between_halves, uniform_windows
+from comedian.errors import InputError
 from comedian.formats.checkpoint import read_header
 from comedian.formats.labels import Action
 from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
@@ -100,8 +101,11 @@ def finetune(
         validation: scores every epoch; the best one is kept. None keeps the last.
 
     Raises:
-        InputError: a half is shorter than a window, or the start does not fit.
+        InputError: a half is shorter than a window, or the start or the validation does not fit.
     """
+    if validation and validation.halves.geometry != halves.geometry:
+        what = f"the frames to validate on are {validation.halves.geometry}, those to train on are not"
+        raise InputError(what, validation.halves.files[0].path, "extract the frames alike")
     torch.manual_seed(seed_of(run.seed, "start"))
     spotter, distilled = start_spotter(init, recipe, halves)
     SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined

@@ -22,47 +22,6 @@ BATCH = {"pretrain-spatial": "optim", "distill": "optim", "finetune": "full"}
 every_stage = pytest.mark.parametrize("stage", STAGES)
 
 
-@pytest.fixture
-def words(tiny):
-    """words(stage, output): the command line of a short run, from what the step before left."""
-
-    def of(stage: str, output: Path) -> list[str]:
-        own = {
-            "pretrain-spatial": [*tiny.model_flags, "--set", "queue_size=32", "--set", "hidden_dim=16"],
-            "distill": ["--init", tiny.spatial, "--bank", tiny.bank, "--set", "windows_per_game=4"],
-            "finetune": ["--init", tiny.distilled, "--labels", tiny.labels, "--set", "windows_per_game=4"],
-        }[stage]
-        if stage == "finetune":
-            own += ["--set", 'classes=["Goal", "Foul", "Corner"]', "--set", "spot.ignored_seconds=1"]
-            own += ["--set", "head.epochs=1"]
-        shared = ["--epochs", 2, "--batch-size", 4, "--device", "cpu", "--quiet", "-o", output]
-        return list(map(str, [tiny.frames, *own, *shared]))
-
-    return of
-
-
-@pytest.fixture
-def train(run, words, tmp_path):
-    """train(stage, *more) in a folder of its own -> (status, stdout, stderr)."""
-
-    def call(stage: str, *more, output: Path | None = None):
-        output = output or tmp_path / "out" / "weights.safetensors"
-        return run(main_of(stage), *words(stage, output), *more)
-
-    return call
-
-
-@pytest.fixture
-def broken(tiny, tmp_path_factory) -> dict[str, Path]:
-    """Files that end in their middle, or before their beginning."""
-    folder = tmp_path_factory.mktemp("broken")
-    cut_frames, cut_weights, empty = folder / "cut.h5", folder / "cut.safetensors", folder / "empty.h5"
-    cut_frames.write_bytes(tiny.half.read_bytes()[:-5000])
-    cut_weights.write_bytes(tiny.spotter.read_bytes()[:-5000])
-    empty.touch()
-    return {"cut_frames": cut_frames, "cut_weights": cut_weights, "empty": empty}
-
-
 def main_of(stage: str):
     return import_module(f"cli.{stage.replace('-', '_')}").main
 
@@ -82,7 +41,7 @@ def test_a_run_writes_weights_and_a_line_an_epoch(train, tiny, tmp_path, stage):
     header = read_header(tmp_path / "out" / "weights.safetensors")
     assert header.kind == KINDS[stage]
     assert header.recipe["preset"] == "vivit-tiny"
-    assert header.recipe[BATCH[stage]]["batch_size"] == 4
+    assert header.recipe[BATCH[stage]]["batch_size"] == (40 if stage == "pretrain-spatial" else 4)
     assert header.model.embed_dim == 12, "what --init says of the network need not be said again"
     about = json.loads(header.provenance)
     parents = {"pretrain-spatial": [], "distill": ["spatial", "bank"], "finetune": ["distilled"]}[stage]
@@ -228,7 +187,7 @@ def interrupt_once(path: Path) -> None:
 def test_interrupted_and_resumed_equals_uninterrupted(run, words, tmp_path, stage):
     whole, output = tmp_path / "whole.safetensors", tmp_path / "a" / "weights.safetensors"
     state = output.with_name("weights.safetensors.resume")
-    many = ["--epochs", 60]
+    many = ["--epochs", 20]
     interrupt_once(state)
     status, out, err = run(main_of(stage), *words(stage, output), *many)
     assert (status, err) == (130, f"{stage}: interrupted; --resume goes on\n")

@@ -112,6 +112,17 @@ def write_half(path: Path, images: np.ndarray, half: int) -> None:
     write_frames(path, frames, fps=2.0, size=FRAME_SIZE, video=path.with_suffix(".mkv"), **about)
 
 
+def generator(seed: int = 0) -> torch.Generator:
+    """A seeded one."""
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(num_clips: int, num_frames: int = MODEL.num_frames) -> torch.Tensor:
+    """Clips as a loader gives them, uint8 (B, T, H, W, 3); a window's length unless told."""
+    shape = (num_clips, num_frames, *FRAME_SIZE[::-1], 3)
+    return torch.randint(256, shape, dtype=torch.uint8, generator=generator(1))
+
+
 def open_halves(folder: Path) -> Halves:
     """The halves under FOLDER/frames."""
     return Halves.open(find_games([folder / "frames"], FRAMES_SUFFIXES))

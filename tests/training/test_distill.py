@@ -22,6 +22,8 @@ from tests.training.stages import (
     FRAME_SIZE,
     MODEL,
     calm,
+    generator,
+    noise,
     open_halves,
     train,
     write_half,
@@ -29,15 +31,6 @@ from tests.training.stages import (
 )
 
 LENGTH = MODEL.num_tokens
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def windows(number=3):
-    shape = (number, 2 * LENGTH, *FRAME_SIZE[::-1], 3)
-    return torch.randint(256, shape, dtype=torch.uint8, generator=generator(1))
 
 
 def rows_of(bank, number=3):
@@ -103,7 +96,7 @@ def dense_loss(z, features, rows, temperature, temperature_m, sce_lambda):
 
 def test_the_loss_is_eq_3_to_6_over_the_complete_bank(bank, watched):
     step, rows = make_step(bank), rows_of(bank)
-    loss = step(windows(), rows, generator())
+    loss = step(noise(3), rows, generator())
     mask = watched["draw_masks"]
     assert mask.sum(1).tolist() == [2, 2, 2]
     with torch.no_grad():
@@ -113,7 +106,7 @@ def test_the_loss_is_eq_3_to_6_over_the_complete_bank(bank, watched):
 
 
 def test_masked_tubelets_are_not_looked_at_and_count(bank, watched):
-    step, rows, frames = make_step(bank).eval(), rows_of(bank), windows()
+    step, rows, frames = make_step(bank).eval(), rows_of(bank), noise(3)
     loss = step(frames, rows, generator())
     mask = watched["draw_masks"]
     for window, token in mask.nonzero().tolist():
@@ -130,7 +123,7 @@ def test_masked_tubelets_are_not_looked_at_and_count(bank, watched):
 
 def test_gradients_reach_all_but_the_bank(bank):
     step = make_step(bank)
-    step(windows(), rows_of(bank), generator()).backward()
+    step(noise(3), rows_of(bank), generator()).backward()
     assert all(parameter.grad is not None for parameter in step.parameters())
     assert not step.features.requires_grad
     assert {name for name in step.state_dict() if name in ("features", "soft")} == set()
@@ -139,18 +132,18 @@ def test_gradients_reach_all_but_the_bank(bank):
 def test_the_queue_gives_the_batch_its_negatives_and_takes_its_features(bank):
     step, rows = make_step(bank, candidates="queue"), rows_of(bank)
     before = step.queue.keys.clone()
-    loss = step(windows(), rows, generator())
+    loss = step(noise(3), rows, generator())
     loss.backward()
     assert torch.equal(step.queue.keys, before)
     step.after_step(0, 1)
     features = torch.from_numpy(bank.features)
     assert torch.equal(step.queue.keys, torch.cat([features[rows.flatten()], before[rows.numel() :]]))
-    assert step(windows(), rows, generator()) != loss  # other negatives, other loss
+    assert step(noise(3), rows, generator()) != loss  # other negatives, other loss
 
 
 def test_the_queues_loss_is_dense_over_window_and_queue(bank, watched):
     step, rows = make_step(bank, candidates="queue", temperature_m=0.05), rows_of(bank)
-    loss = step(windows(), rows, generator())
+    loss = step(noise(3), rows, generator())
     with torch.no_grad():
         z = student(step, watched["random_view"], watched["draw_masks"])
     features, queue, expected = torch.from_numpy(bank.features).double(), step.queue.keys.double(), 0.0

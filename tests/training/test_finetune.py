@@ -1,43 +1,30 @@
-"""Step 3: its labels, its two stages, what it keeps, and the spotter it leaves."""
+"""Step 3: its two stages, what it keeps, and the spotter it leaves."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from comedian.errors import InputError
-from comedian.formats.labels import Action
+from comedian.formats.frames import write_frames
 from comedian.models.load import load_spotter
 from comedian.models.spotter import Spotter
 from comedian.spotting.sources import score_video
 from comedian.training import finetune as module
-from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, FinetuneStep, finetune, full_optim
+from comedian.training import loop
+from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim
 from comedian.training.validate import Validation
-from tests.training.stages import CLASSES, FINETUNE, FRAME_SIZE, MODEL, calm, some_actions, train
-
-LENGTH = MODEL.num_tokens
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def windows(number=4):
-    shape = (number, 2 * LENGTH, *FRAME_SIZE[::-1], 3)
-    return torch.randint(256, shape, dtype=torch.uint8, generator=generator(1))
-
-
-def some_labels(number=4):
-    return torch.randint(2, (number, LENGTH, len(CLASSES)), generator=generator(2)).float()
-
-
-def make_step(**changes):
-    torch.manual_seed(0)
-    recipe = replace(calm(FINETUNE), **changes)
-    return FinetuneStep(Spotter(recipe.model, CLASSES), recipe)
+from tests.training.stages import (
+    CLASSES,
+    FINETUNE,
+    FRAME_SIZE,
+    MODEL,
+    open_halves,
+    some_actions,
+    train,
+)
 
 
 def weights(module):
@@ -77,99 +64,8 @@ def calls(monkeypatch):
     return seen
 
 
-# ------------------------------------------------------------------------------------------ the loss
-
-
-def test_mixup_is_a_loss_with_soft_labels(monkeypatch):
-    monkeypatch.setattr(module, "draw_mixup", lambda *_: torch.tensor([0.3, 0.9, 0.5, 1.0]))
-    step, labels = make_step(mask_share=0.0, mixup_alpha=0.1), some_labels()
-    heard = {}
-    step.spotter.register_forward_hook(
-        lambda _, inputs, logits: heard.update(video=inputs[0], logits=logits)
-    )
-    loss = step(windows(), labels, generator())
-    plain = make_step(mask_share=0.0, mixup_alpha=0.0)
-    plain.spotter.register_forward_hook(lambda _, inputs, logits: heard.update(unmixed=inputs[0]))
-    plain(windows(), labels, generator())
-    total, unmixed = 0.0, heard["unmixed"]
-    for window, (partner, share) in enumerate([(1, 0.3), (0, 0.9), (3, 0.5), (2, 1.0)]):
-        mixed = share * unmixed[window] + (1 - share) * unmixed[partner]
-        torch.testing.assert_close(heard["video"][window], mixed)
-        logits = heard["logits"][window]
-        for weight, target in ((share, labels[window]), (1 - share, labels[partner])):
-            total += weight * F.binary_cross_entropy(logits.sigmoid(), target).item() / 4
-    assert loss.item() == pytest.approx(total, rel=1e-5)
-
-
-def test_without_mixup_it_is_plain_cross_entropy():
-    step, labels, heard = make_step(mixup_alpha=0.0), some_labels(), []
-    step.spotter.register_forward_hook(
-        lambda _, inputs, logits: heard.append((inputs[1], logits.sigmoid()))
-    )
-    loss = step(windows(), labels, generator())
-    ((mask, p),) = heard
-    assert loss.item() == pytest.approx(
-        -(labels * p.log() + (1 - labels) * (1 - p).log()).mean().item(), rel=1e-5
-    )
-    assert mask.sum(1).tolist() == [1] * 4  # a quarter of 4 tokens
-
-
-def test_an_odd_window_out_stays_as_it_is():
-    assert module._partners(5).tolist() == [1, 0, 3, 2, 4]
-    assert module._partners(1).tolist() == [0]
-
-
-# ---------------------------------------------------------------------------------------- the labels
-
-
-def test_labels_of_a_half_by_a_truth_table():
-    actions = [
-        Action(1, 0, "Goal"),
-        Action(1, 1500, "Foul", "not shown"),
-        Action(1, 2250, "Goal"),
-        Action(1, 4200, "Foul"),  # just after the last frame
-        Action(1, 1500, "Corner"),  # no class of the recipe
-    ]
-    labels = module._half_labels(np.arange(9) / 2, actions, FINETUNE)  # frames at 0, 0.5 … 4 s
-    goal = [1, 1, 0, 0, 1, 1, 0, 0, 0]  # 0 and 0.5 s, exactly the radius; 2 and 2.5 s around 2.25 s
-    foul = [0, 0, 1, 1, 1, 0, 0, 0, 1]  # 1, 1.5 and 2 s, not shown like the others; 4 s is 0.2 s away
-    assert labels.T.tolist() == [goal, foul]
-    assert module._half_labels(np.arange(9) / 2, [], FINETUNE).sum() == 0
-
-
-def test_windows_arrive_with_the_labels_of_their_frames(halves, a_run, monkeypatch):
-    """Actions lie so far apart that labels say where a window was cut; frames are looked up to check."""
-    seen = []
-
-    def watched(step, frames, labels, generator):
-        seen.append((frames.clone(), labels))
-        return step.spotter.temporal.head.weight.sum()
-
-    monkeypatch.setattr(FinetuneStep, "forward", watched)
-    actions = [[Action(file.half, 5250, "Foul")] for file in halves.files]  # frames 10 and 11
-    finetune(halves, actions, FINETUNE, a_run())
-    contents = [file.read(range(len(file))) for file in halves.files]
-    found = set()
-    for frames, labels in seen:
-        for window, wanted in zip(frames.numpy(), labels, strict=True):
-            ((half, start),) = [
-                (half, start)
-                for half, content in enumerate(contents)
-                for start in range(len(content) - 2 * LENGTH + 1)
-                if np.array_equal(content[start : start + 2 * LENGTH], window)
-            ]
-            inside = [any(start + 2 * token + k in (10, 11) for k in (0, 1)) for token in range(LENGTH)]
-            assert wanted[:, 1].tolist() == [float(value) for value in inside]
-            assert wanted[:, 0].sum() == 0
-            found.add((half, start))
-    assert {half for half, _ in found} == {0, 1, 2}
-
-
-# ---------------------------------------------------------------------------------------- the stages
-
-
 def test_the_head_stage_trains_nothing_but_the_head(inputs, a_run, stages, calls):
-    train(inputs, "finetune", a_run(), replace(FINETUNE, spot=replace(FINETUNE.spot)))
+    train(inputs, "finetune", a_run())
     _, before, after = stages[HEAD_STAGE]
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed == {"spotter.temporal.head.weight", "spotter.temporal.head.bias"}
@@ -191,12 +87,10 @@ def test_everything_then_trains_from_where_the_head_stage_ended(inputs, a_run, s
 
 
 def test_optimiser_and_schedule_start_afresh(inputs, a_run, monkeypatch):
-    from comedian.training import loop
-
     steps, real = [], loop.adamw
 
     def watch(optimizer, args, kwargs):
-        steps.append((id(optimizer), optimizer.param_groups[0]["lr"], len(optimizer.state)))
+        steps.append((optimizer, optimizer.param_groups[0]["lr"], len(optimizer.state)))
 
     def watched(*args):
         optimizer = real(*args)
@@ -205,10 +99,10 @@ def test_optimiser_and_schedule_start_afresh(inputs, a_run, monkeypatch):
 
     monkeypatch.setattr(loop, "adamw", watched)
     train(inputs, "finetune", a_run())
-    assert len({number for number, _, _ in steps}) == 2
+    assert len({optimizer for optimizer, _, _ in steps}) == 2
     firsts = [position for position in range(len(steps)) if not steps[position][2]]
     assert firsts == [0, 4]  # 2 epochs of 2 steps, then 3
-    peak = 0.5 * 4 / 256 * 2 * LENGTH / 64  # no warm-up
+    peak = 0.5 * 4 / 256 * MODEL.num_frames / 64  # no warm-up
     assert [steps[position][1] for position in firsts] == pytest.approx([peak, peak])
     assert steps[3][1] < peak
     assert len(steps) == 10
@@ -251,9 +145,6 @@ def test_a_spatial_start_is_loaded_and_the_rest_is_new(inputs, halves):
     start = load_file(inputs / "spatial.safetensors")
     assert not distilled
     assert all(torch.equal(spotter.state_dict()[name], value) for name, value in start.items())
-
-
-# ------------------------------------------------------------------------------------- what it keeps
 
 
 @pytest.fixture
@@ -341,9 +232,6 @@ def test_a_spotter_loaded_elsewhere_gives_the_same_scores_to_the_bit(inputs, a_r
     assert np.ptp(here) > 0
 
 
-# ------------------------------------------------------------------------------------- what it refuses
-
-
 def test_a_half_shorter_than_a_window_is_told(inputs, a_run):
     recipe = replace(FINETUNE, model=replace(MODEL, num_tokens=14))
     with pytest.raises(InputError, match=r"2_224p.h5: has 25 frames, a window needs 28"):
@@ -362,3 +250,14 @@ def test_a_start_of_another_network_is_told(inputs, a_run):
     recipe = replace(FINETUNE, model=replace(MODEL, temporal_depth=1))
     with pytest.raises(InputError, match=r"was trained with model.temporal_depth = 2, the recipe says 1"):
         train(inputs, "finetune", a_run(), recipe)
+
+
+def test_validation_on_other_frames_is_told(inputs, halves, a_run, tmp_path):
+    images = np.zeros((20, 2 * FRAME_SIZE[1], 2 * FRAME_SIZE[0], 3), np.uint8)
+    frames = ((number / 2, image) for number, image in enumerate(images))
+    about = {"encoding": "raw", "sampling": "screen", "provenance": "{}", "half": 1, "video": "other.mkv"}
+    write_frames(tmp_path / "frames" / "1_224p.h5", frames, fps=2.0, size=(40, 32), **about)
+    other = open_halves(tmp_path)
+    validation = Validation(other, some_actions(other))
+    with pytest.raises(InputError, match="the frames to validate on are 40x32 pixels"):
+        finetune(halves, some_actions(halves), FINETUNE, a_run(), validation=validation)

@@ -14,15 +14,7 @@ from comedian.models.momentum import MomentumTwin, ema_momentum
 from comedian.models.spotter import build_spatial
 from comedian.training import pretrain_spatial as module
 from comedian.training.pretrain_spatial import MocoStep
-from tests.training.stages import MODEL, PRETRAIN, calm, train
-
-
-def clips(number=5):
-    return torch.randint(256, (number, 2, 16, 20, 3), dtype=torch.uint8, generator=generator(1))
-
-
-def generator(seed):
-    return torch.Generator().manual_seed(seed)
+from tests.training.stages import MODEL, PRETRAIN, calm, generator, noise, train
 
 
 @pytest.fixture
@@ -63,7 +55,7 @@ def info_nce(queries, keys, negatives, temperature=0.1):
 
 def test_the_loss_is_eq_1_and_2(step, views):
     queue = step.queue.keys.clone()
-    loss = step(clips(), generator(2))
+    loss = step(noise(5, 2), generator(2))
     assert [view for view, _ in views] == [PRETRAIN.view_1, PRETRAIN.view_2]
     assert not torch.equal(views[0][1], views[1][1])
     with torch.no_grad():
@@ -79,13 +71,13 @@ def test_the_loss_is_eq_1_and_2(step, views):
 
 def test_keys_enter_after_the_loss_in_order(step):
     before = step.queue.keys.clone()
-    first = step(clips(), generator(2))
+    first = step(noise(5, 2), generator(2))
     assert torch.equal(step.queue.keys, before)
-    assert torch.equal(step(clips(), generator(2)), first)  # the own keys are no negatives yet
+    assert torch.equal(step(noise(5, 2), generator(2)), first)  # the own keys are no negatives yet
     keys = step.keys
     step.after_step(0, 10)
     assert torch.equal(step.queue.keys, torch.cat([keys, before[10:]]))
-    step(clips(), generator(3))
+    step(noise(5, 2), generator(3))
     for _ in range(2):  # around the ring of 24
         step.after_step(1, 10)
     later = step.keys
@@ -93,7 +85,7 @@ def test_keys_enter_after_the_loss_in_order(step):
 
 
 def test_the_twin_follows_and_takes_no_gradient(step):
-    step(clips(), generator(2)).backward()
+    step(noise(5, 2), generator(2)).backward()
     assert not step.keys.requires_grad
     assert all(parameter.grad is None for parameter in step.twin.parameters())
     online = [*step.spatial.parameters(), *step.projector.parameters()]
@@ -109,10 +101,10 @@ def test_the_twin_trains_in_the_mode_of_the_query_network():
     step = MocoStep(build_spatial(MODEL), PRETRAIN).train()
     assert step.twin.module.training
     torch.manual_seed(0)
-    keys = [(step(clips(8), generator(2)), step.keys)[1] for _ in range(2)]
+    keys = [(step(noise(8, 2), generator(2)), step.keys)[1] for _ in range(2)]
     assert not torch.allclose(*keys)  # stochastic depth
     step.eval()
-    keys = [(step(clips(8), generator(2)), step.keys)[1] for _ in range(2)]
+    keys = [(step(noise(8, 2), generator(2)), step.keys)[1] for _ in range(2)]
     assert torch.equal(*keys)
 
 

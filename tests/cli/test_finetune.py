@@ -1,0 +1,111 @@
+"""finetune as a command; what it shares with the other steps is in test_training_commands.py."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cli.finetune import main
+from comedian.models.load import load_spotter
+
+
+def stages(out: str) -> list[tuple[str, int]]:
+    return [(record["stage"], record["epoch"]) for record in map(json.loads, out.splitlines())]
+
+
+def test_from_distilled_weights_the_head_comes_first(train, tmp_path):
+    status, out, _ = train("finetune", "--set", "head.epochs=3")
+    assert status == 0
+    head = [("finetune head", 1), ("finetune head", 2), ("finetune head", 3)]
+    assert stages(out) == [*head, ("finetune", 1), ("finetune", 2)]
+    spotter = load_spotter(tmp_path / "out" / "weights.safetensors")
+    assert spotter.classes == ("Goal", "Foul", "Corner")
+    assert spotter.spot.ignored_seconds == 1
+
+
+@pytest.mark.parametrize("start", ["spatial", None])
+def test_from_scratch_everything_is_trained_for_epochs(run, words, tiny, tmp_path, start):
+    line = words("finetune", tmp_path / "a.safetensors")
+    at = line.index("--init")
+    init = ["--init", tiny.spatial] if start else tiny.model_flags
+    status, out, _ = run(main, *line[:at], *line[at + 2 :], *init, "--epochs", 3)
+    assert (status, stages(out)) == (0, [("finetune", 1), ("finetune", 2), ("finetune", 3)])
+
+
+def test_validation_keeps_the_best_epoch(train, tiny):
+    status, out, err = train("finetune", "--valid", tiny.frames)
+    assert (status, err) == (0, "")
+    records = list(map(json.loads, out.splitlines()))
+    assert all(0 <= record["valid_tight_a_mAP"] <= 1 for record in records)
+    assert all("best_epoch" in record for record in records)
+
+
+def test_labels_beside_the_videos_or_by_game_are_the_same(run, words, tiny, tmp_path):
+    line = words("finetune", tmp_path / "a.safetensors")
+    at = line.index("--labels")
+    by_game = run(main, *line)
+    beside = run(main, *line[:at], *line[at + 2 :])
+    assert by_game[0] == beside[0] == 0
+    assert [json.loads(text)["loss"] for text in beside[1].splitlines()] == [
+        json.loads(text)["loss"] for text in by_game[1].splitlines()
+    ]
+
+
+def test_labels_outside_the_classes_are_said(run, words, tmp_path):
+    line = [word for word in words("finetune", tmp_path / "a.safetensors") if word != "--quiet"]
+    status, _, err = run(main, *line, "--set", 'classes=["Goal"]', "--epochs", 1)
+    assert status == 0
+    assert "finetune: labels outside the recipe's classes are left out: Corner, Foul\n" in err
+
+
+CASES = {
+    "no such labels": (
+        "--labels nowhere",
+        "nowhere: no such folder; name the folder of GAME/Labels-v2.json",
+    ),
+    "labels of other games": ("--labels {folder}", "no labels for game 'league/2026/A 1 - 0 B'; expected"),
+    "labels from stdin": ("--labels -", "-: labels and frames cannot go through a pipe; name a file"),
+    "broken labels": ("--labels {folder}/broken", "Labels-v2.json:1: is not JSON, or cut short; give"),
+    "frames to validate from stdin": ("--valid -", "-: labels and frames cannot go through a pipe"),
+    "videos to validate on": ("--valid {tiny.videos}", "videos: holds no frames file; check the path"),
+    "classes nobody labelled": ("--set classes=['Tor']", "no labelled action is of the recipe's classes;"),
+    "a window longer than a half": ("--set model.num_tokens=31 --init {tiny.spatial}", "has 60 frames, a "),
+    "windows with gaps": ("--set spot.ignored_seconds=2", "ignore at most a quarter of the window"),
+    "another network": ("--set model.temporal_depth=2", "was trained with model.temporal_depth = 1, the"),
+    "a bank to start from": ("--init {tiny.bank}", "bank.h5: is not a safetensors file; give weights"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_errors_are_one_line_and_leave_nothing(train, tiny, tmp_path, case):
+    broken = tmp_path / "labels" / "broken" / "league/2026/A 1 - 0 B" / "Labels-v2.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text('{"annotations": [')
+    more, what = CASES[case]
+    words = (word.format(tiny=tiny, folder=broken.parents[3].parent) for word in more.split())
+    status, out, err = train("finetune", *words)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("finetune: ")
+    assert what in err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [broken]
+
+
+def test_frames_without_labels_beside_them(run, words, tiny, tmp_path):
+    """The frames file names its video; where that lies no more, --labels says where to look."""
+    moved = tmp_path / "frames" / "G"
+    moved.mkdir(parents=True)
+    write_frames_of_a_lost_video(tiny.half, moved / "1_224p.h5")
+    line = words("finetune", tmp_path / "a.safetensors")
+    at = line.index("--labels")
+    status, _, err = run(main, moved, *line[1:at], *line[at + 2 :])
+    assert (status, err.count("\n")) == (1, 1)
+    assert "/lost/1_224p.mkv: has no labels beside its video; name their folder with --labels" in err
+
+
+def write_frames_of_a_lost_video(source: Path, target: Path) -> None:
+    import h5py
+
+    shutil.copy(source, target)
+    with h5py.File(target, "r+") as file:
+        file.attrs["video"] = "/lost/1_224p.mkv"
