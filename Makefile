@@ -25,7 +25,7 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install recipe demo test lint bench clean
+.PHONY: help install recipe demo test lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
@@ -42,10 +42,10 @@ $(STAMP): pyproject.toml
 
 # --- the recipe ------------------------------------------------------------------------------------
 # A step is a file and depends on the one before; every command writes its file whole or not at all, and
-# --resume goes on where a step was stopped. `say` prints when a step began.
+# a step that was stopped goes on. `say` prints when a step began.
 
 say = @printf '\n[%s] %s\n' "$$(date +%T)" "$(1)"
-train = $(LAUNCH) $(BIN)/$(1) "$(TRAIN)" --root "$(WORK)/frames" --recipe $(MODEL) --seed $(SEED) --resume -o "$@"
+train = $(LAUNCH) $(BIN)/$(1) "$(TRAIN)" --root "$(WORK)/frames" --recipe $(MODEL) --seed $(SEED) -o "$@" $(if $(wildcard $@.resume),--resume)
 VALIDATE := $(if $(wildcard $(VALID)),--valid "$(VALID)")
 
 recipe: $(WORK)/test.json ## extract, pretrain, build the bank, distill, fine-tune, spot and score
@@ -96,9 +96,6 @@ test: $(STAMP) ## lint and test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
-
-bench: $(STAMP) ## run the benchmarks
-	for file in tests/bench/bench_*.py; do $(BIN)/python $$file; done
 
 clean: ## remove what was built, except .venv
 	rm -rf build *.egg-info .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""Imports go down only: cli -> training -> spotting -> losses -> models -> the workshop -> formats, recipes."""
+"""Imports go down only: cli, training, spotting, losses, models, the workshop, formats, recipes, errors."""
 
 import ast
 from pathlib import Path

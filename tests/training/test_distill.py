@@ -107,8 +107,11 @@ def test_the_loss_is_eq_3_to_6_over_the_complete_bank(bank, watched):
 
 def test_masked_tubelets_are_not_looked_at_and_count(bank, watched):
     step, rows, frames = make_step(bank).eval(), rows_of(bank), noise(3)
+    encoded, encode = [], step.spatial.encode
+    step.spatial.encode = lambda tubelets: encoded.append(len(tubelets)) or encode(tubelets)
     loss = step(frames, rows, generator())
     mask = watched["draw_masks"]
+    assert encoded == [int((~mask).sum())]
     for window, token in mask.nonzero().tolist():
         changed = frames.clone()
         changed[window, 2 * token : 2 * token + 2] = 0
