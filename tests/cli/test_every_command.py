@@ -245,14 +245,11 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing(run, tiny, long_frames, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_whole_pipe_and_its_closed_end(tiny, tmp_path):
-    """spot | nms | evaluate, and spot | nms | head -1."""
-    with (tmp_path / "spots.jsonl").open("wb") as file:
-        assert start("spot", tiny.videos, "-m", tiny.spotter, stdout=file).wait(timeout=60) == 0
-    spots = tmp_path / "spots.jsonl"
-    suppress = start("nms", spots)
-    score = start("evaluate", "--classes", "Goal,Foul,Corner", "-q", stdin=suppress.stdout)
-    suppress.stdout.close()
-    out, err = score.communicate(timeout=60)
-    assert (score.returncode, err, suppress.wait(timeout=10)) == (0, b"", 0)
+def test_a_whole_pipe(tiny):
+    """spot | nms | evaluate"""
+    spot = start("spot", tiny.videos, "-m", tiny.spotter)
+    nms = start("nms", stdin=spot.stdout)
+    evaluate = start("evaluate", "--classes", "Goal,Foul,Corner", "-q", stdin=nms.stdout)
+    out, err = evaluate.communicate(timeout=60)
+    assert (spot.wait(timeout=10), nms.wait(timeout=10), evaluate.returncode, err) == (0, 0, 0, b"")
     assert b'"a_mAP"' in out

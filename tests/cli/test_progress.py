@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import sys
 
 import pytest
@@ -10,14 +11,21 @@ from cli._progress import progress
 
 
 @pytest.fixture
-def terminal(monkeypatch):
+def terminal(monkeypatch, capfd):
     """stderr as a terminal; call it to read what came to be seen there."""
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as stderr:
         monkeypatch.setattr(sys, "stderr", stderr)
         monkeypatch.setenv("TERM", "xterm")
-        yield lambda: os.read(ours, 100_000).decode()
+        yield lambda: read_all(ours)
     os.close(ours)
+
+
+def read_all(terminal: int) -> str:
+    text = b""
+    while select.select([terminal], [], [], 0.1)[0]:
+        text += os.read(terminal, 100_000)
+    return text.decode()
 
 
 def test_bars_on_a_terminal_leave_standard_output_alone(terminal, capfd):

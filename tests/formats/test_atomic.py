@@ -29,13 +29,17 @@ def test_its_mode_is_that_of_any_new_file(tmp_path):
     assert len(modes) == 1
 
 
+def fail_halfway(path, error) -> None:
+    path.write_text("half")
+    raise error("in the middle")
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, InputError])
 def test_a_failure_leaves_what_was_there(tmp_path, error):
     target = tmp_path / "file.txt"
     target.write_text("old")
     with pytest.raises(error), atomic_path(target) as temporary:
-        temporary.write_text("half")
-        raise error("in the middle")
+        fail_halfway(temporary, error)
     assert (list(tmp_path.iterdir()), target.read_text()) == ([target], "old")
 
 
