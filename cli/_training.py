@@ -86,7 +86,7 @@ def _check_state(stage: str, flags: Flags, state) -> None:
     if state.exists() and not flags.resume:
         raise InputError("an interrupted run left it", state, "go on with --resume, or delete it")
     if flags.resume and not state.exists() and not flags.quiet:
-        warn(stage, f"{state}: not there, beginning anew")
+        warn(stage, "nothing to resume, beginning anew")
 
 
 def _remark(stage: str, flags: Flags, header) -> None:

@@ -36,5 +36,6 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
 
 
 main = command(
-    distill, example="distill frames --bank bank.h5 --init spatial.safetensors -o distilled.safetensors"
+    distill,
+    example="distill frames --bank bank.h5 --init spatial.safetensors -o distilled.safetensors | jq .loss",
 )

@@ -64,5 +64,5 @@ def finetune(
 
 main = command(
     finetune,
-    example="finetune train.txt --labels matches --init distilled.safetensors -o spotter.safetensors",
+    example="finetune frames --labels games --init distilled.safetensors -o spotter.safetensors | jq .loss",
 )

@@ -21,4 +21,4 @@ def pretrain_spatial(flags: Flags) -> None:
     train("pretrain-spatial", flags, overrides, run_stage)
 
 
-main = command(pretrain_spatial, example="pretrain-spatial frames -o spatial.safetensors")
+main = command(pretrain_spatial, example="pretrain-spatial frames -o spatial.safetensors | jq .loss")

@@ -27,7 +27,7 @@ def spot(
     sources: Annotated[list[str] | None, SOURCES] = None,
     model: Annotated[list[str] | None, MODEL] = None,
     root: Root = None,
-    scores: Annotated[Path | None, typer.Option(help="Also keep raw scores of every token here.")] = None,
+    scores: Annotated[Path | None, typer.Option(help="Also keep raw scores here (HDF5).")] = None,
     threshold: Annotated[float, typer.Option(min=0, help="Least confidence of a spot.")] = 0.001,
     ignored_seconds: Annotated[float | None, IGNORED] = None,
     merge: Annotated[str | None, MERGE] = None,

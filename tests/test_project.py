@@ -1,15 +1,24 @@
 """Every command is one file in cli/, one launcher, one script line, one test and one page."""
 
+import contextlib
+import importlib
+import io
+import json
 import os
+import re
 import tomllib
 from pathlib import Path
 
+import h5py
 import pytest
+from safetensors import safe_open
 
 from cli.umbrella import COMMANDS
+from comedian.formats.provenance import provenance
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+TORCHRUN = {"--nproc-per-node", "--no-python"}
 
 
 def test_the_sets_agree():
@@ -18,7 +27,7 @@ def test_the_sets_agree():
     assert set(SCRIPTS) == {"comedian", *COMMANDS}
     assert {path.name for path in (ROOT / "bin").iterdir()} == set(SCRIPTS)
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
-    assert set(COMMANDS) <= pages
+    assert pages == {*COMMANDS, "formats"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -33,23 +42,58 @@ def test_each_has_its_parts(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_its_page_tells_every_option(name):
-    """A page names its command's options, and no others."""
-    import importlib
-    import re
-
+    """A page names all its command's options, and none that no command has."""
     page = (ROOT / "docs" / f"{name}.md").read_text()
     assert page.startswith(f"# {name}")
-    help_text = _help(importlib.import_module(f"cli.{name.replace('-', '_')}"))
-    options = set(re.findall(r"--[a-z][a-z-]+", help_text.split("Example:")[0])) - {"--help"}
-    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page))
-    assert not options - told, "options without a word in the page"
+    assert not options_of(name) - told_in(page), "options without a word in the page"
+    assert told_in(page) <= set().union(*map(options_of, COMMANDS)) | TORCHRUN
 
 
-def _help(module) -> str:
-    import contextlib
-    import io
+@pytest.mark.parametrize("path", ["README.md", "Makefile", "docs/formats.md"])
+def test_no_other_page_tells_of_options_that_do_not_exist(path):
+    ours = set().union(*map(options_of, COMMANDS)) | {"--help"}
+    foreign = TORCHRUN | {"--no-print-directory", "--disable-pip-version-check", "--editable", "--check"}
+    assert told_in((ROOT / path).read_text()) <= ours | foreign
 
+
+def test_links_between_pages_lead_somewhere():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert link.startswith("http") or (page.parent / link).exists(), (page.name, link)
+
+
+def test_formats_names_everything_our_files_hold(tiny, run):
+    """Whatever a file of ours carries has a word in docs/formats.md."""
+    from cli.spot import main
+
+    page = (ROOT / "docs" / "formats.md").read_text()
+    scores = tiny.root / "scores.h5"
+    assert run(main, tiny.half, "-m", tiny.spotter, "--scores", scores, "--device", "cpu")[0] == 0
+    names = set().union(*map(held_by, (tiny.half, tiny.bank, scores)))
+    with safe_open(tiny.spotter, "numpy") as file:
+        names |= file.metadata().keys() | set(json.loads(file.metadata()["geometry"]))
+        names |= json.loads(provenance()).keys()
+    names = {name.removeprefix("00000/") for name in names}
+    assert {"offset", "pca/mean", "probabilities", "kind", "parents"} <= names
+    assert not [name for name in names if f"`{name}`" not in page]
+    assert all(f"[{stem}](" in page for stem in ("frames", "bank", "scores", "weights", "recipe"))
+
+
+def held_by(path: Path) -> set[str]:
+    """Names of an HDF5 file's arrays and attributes."""
+    with h5py.File(path) as file:
+        names = set(file.attrs)
+        file.visititems(lambda name, item: names.update([name] * hasattr(item, "shape"), item.attrs))
+    return names
+
+
+def options_of(name: str) -> set[str]:
+    """The long options of a command, from its help."""
     text = io.StringIO()
     with contextlib.redirect_stdout(text), pytest.raises(SystemExit):
-        module.main(["--help"])
-    return text.getvalue()
+        importlib.import_module(f"cli.{name.replace('-', '_')}").main(["--help"])
+    return told_in(text.getvalue().split("Example:")[0]) - {"--help"}
+
+
+def told_in(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))

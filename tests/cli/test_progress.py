@@ -4,19 +4,18 @@ import os
 import pty
 import select
 import sys
-
-import pytest
+from contextlib import contextmanager
 
 from cli._progress import progress
 
 
-@pytest.fixture
-def terminal(monkeypatch, capfd):
-    """stderr as a terminal; call it to read what came to be seen there."""
+@contextmanager
+def terminal(monkeypatch):
+    """stderr becomes a terminal; yields a function that tells what came to be seen there."""
     ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "w") as stderr:
-        monkeypatch.setattr(sys, "stderr", stderr)
-        monkeypatch.setenv("TERM", "xterm")
+    with os.fdopen(theirs, "w") as stderr, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stderr)
+        patch.setenv("TERM", "xterm")
         yield lambda: read_all(ours)
     os.close(ours)
 
@@ -28,28 +27,32 @@ def read_all(terminal: int) -> str:
     return text.decode()
 
 
-def test_bars_on_a_terminal_leave_standard_output_alone(terminal, capfd):
+def test_bars_on_a_terminal_leave_standard_output_alone(monkeypatch, capfd):
     """Spots and records reach a pipe or file while a bar is drawn."""
-    with progress(quiet=False) as report:
-        report("spot 1_224p.mkv", 1.0, 2.0)
-        print('{"half": 1}', flush=True)
-        report("spot 1_224p.mkv", 2.0, 2.0)
+    with terminal(monkeypatch) as seen:
+        with progress(quiet=False) as report:
+            report("spot 1_224p.mkv", 1.0, 2.0)
+            print('{"half": 1}', flush=True)
+            report("spot 1_224p.mkv", 2.0, 2.0)
+        assert "spot 1_224p.mkv" in seen()
     assert capfd.readouterr().out == '{"half": 1}\n'
-    assert "spot 1_224p.mkv" in terminal()
 
 
-def test_a_remark_stands_on_its_own_line(terminal):
-    with progress(quiet=False) as report:
-        report("task", 1.0, None)
-        print("spot: a.mkv: damaged: " + "much " * 60 + "lost", file=sys.stderr)
-    assert "spot: a.mkv: damaged: " + "much " * 60 + "lost\r\n" in terminal()
+def test_a_long_remark_stands_on_a_line_of_its_own(monkeypatch):
+    remark = "spot: a.mkv: damaged: " + "much " * 60 + "lost"
+    with terminal(monkeypatch) as seen:
+        with progress(quiet=False) as report:
+            report("task", 1.0, None)
+            print(remark, file=sys.stderr)
+        assert f"{remark}\r\n" in seen()
 
 
-def test_no_bar_with_quiet(terminal):
-    with progress(quiet=True) as report:
-        report("task", 1.0, 2.0)
-    print("end", file=sys.stderr, flush=True)
-    assert terminal() == "end\r\n"
+def test_no_bar_with_quiet(monkeypatch):
+    with terminal(monkeypatch) as seen:
+        with progress(quiet=True) as report:
+            report("task", 1.0, 2.0)
+        print("end", file=sys.stderr, flush=True)
+        assert seen() == "end\r\n"
 
 
 def test_no_bar_without_a_terminal(capfd):

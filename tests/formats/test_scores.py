@@ -1,3 +1,6 @@
+"""Scores files: what is written comes back to the bit, and what is not one is told."""
+
+import h5py
 import numpy as np
 import pytest
 
@@ -33,3 +36,24 @@ def test_broken_files_are_told(tmp_path):
         ScoresFile(path)
     with pytest.raises(InputError, match="scores"):
         ScoresFile(tmp_path / "absent.h5")
+
+
+def test_other_hdf5_and_newer_versions_are_told(tmp_path):
+    path = tmp_path / "scores.h5"
+    h5py.File(path, "w").close()
+    with pytest.raises(InputError, match=r"scores.h5: is not a whole scores file; write one with spot"):
+        ScoresFile(path)
+    write_scores(path, HALVES, ("Goal", "Foul", "Corner"), "{}")
+    with h5py.File(path, "r+") as file:
+        file.attrs["version"] = 2
+    with pytest.raises(InputError, match="was written by a newer version; update comedian"):
+        ScoresFile(path)
+
+
+def test_many_halves_keep_their_order(tmp_path):
+    halves = [
+        HalfScores(f"game {number}", 1, HALVES[0].seconds, HALVES[0].probabilities) for number in range(120)
+    ]
+    write_scores(tmp_path / "scores.h5", halves, ("Goal", "Foul", "Corner"), "{}")
+    found = [half.video for half in ScoresFile(tmp_path / "scores.h5")]
+    assert found == [half.video for half in halves]

@@ -21,6 +21,22 @@ def test_errors_arrive():
         next(items)
 
 
+def test_closing_early_closes_what_it_reads():
+    closed = threading.Event()
+
+    def frames():
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.set()
+
+    items = ahead(frames(), depth=2)
+    next(items)
+    items.close()
+    assert closed.is_set()
+
+
 def test_no_more_than_depth_ahead_and_the_thread_stops():
     made = []
 

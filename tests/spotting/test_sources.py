@@ -1,0 +1,76 @@
+"""What can be spotted, as a library; tests/cli/test_spot.py asks the rest of the command."""
+
+import numpy as np
+import pytest
+
+from comedian.errors import InputError
+from comedian.formats.scores import HalfScores, ScoresFile, write_scores
+from comedian.models.load import load_spotter
+from comedian.spotting.sources import (
+    average_saved,
+    find_sources,
+    join_halves,
+    load_ensemble,
+    score_sources,
+    score_video,
+)
+
+
+def saved(path, *halves: HalfScores, classes=("Goal", "Foul")) -> ScoresFile:
+    write_scores(path, halves, classes, "{}")
+    return ScoresFile(path)
+
+
+def scores(video: str, value: float, times=(0.25, 1.25)) -> HalfScores:
+    return HalfScores(video, 1, np.array(times), np.full((len(times), 2), value, np.float32))
+
+
+def test_halves_of_several_files_are_averaged(tmp_path):
+    files = [saved(tmp_path / "a.h5", scores("v", 0.2), scores("w", 0.5)), saved(tmp_path / "b.h5")]
+    files.append(saved(tmp_path / "c.h5", scores("v", 0.6)))
+    found = {half.video: half.probabilities for half in average_saved(files)}
+    np.testing.assert_allclose(found["v"], 0.4, rtol=1e-6)
+    np.testing.assert_array_equal(found["w"], np.full((2, 2), 0.5, np.float32))
+
+
+def test_scores_of_other_times_or_classes_do_not_mix(tmp_path):
+    one = saved(tmp_path / "a.h5", scores("v", 0.2))
+    with pytest.raises(InputError, match="scores of v are of other times; use scores of equal frames"):
+        list(average_saved([one, saved(tmp_path / "b.h5", scores("v", 0.2, (0.5, 1.5)))]))
+    other = saved(tmp_path / "c.h5", scores("v", 0.2), classes=("Goal", "Corner"))
+    with pytest.raises(InputError, match=r"c.h5: has other classes than .*a.h5; use scores of one kind"):
+        list(average_saved([one, other]))
+
+
+def test_runs_of_scores_join_to_what_score_video_gives(tiny):
+    spotters = load_ensemble([tiny.spotter, tiny.other_spotter])
+    sources, _ = find_sources([tiny.video.parent])
+    seen, said = [], []
+    report = lambda task, done, total: seen.append((task, done / total))  # noqa: E731
+    runs = list(score_sources(sources, spotters, spotters[0].spot, "cpu", report, said.append))
+    halves = join_halves(runs)
+    assert [half.half for half in halves] == [1, 2]
+    assert [half.video for half in halves] == [str(source.path) for source in sources]
+    whole = score_video(tiny.video, spotters)
+    np.testing.assert_array_equal(halves[0].probabilities, whole.probabilities)
+    np.testing.assert_array_equal(halves[0].seconds, whole.seconds)
+    assert said == []
+    assert {task for task, _ in seen} == {"1/2 1_224p.mkv", "2/2 2_224p.mkv"}
+    assert seen[-1][1] == 1
+
+
+def test_score_video_takes_one_file(tiny):
+    with pytest.raises(InputError, match="A 1 - 0 B: is a folder; name one video or frames file"):
+        score_video(tiny.video.parent, [load_spotter(tiny.spotter)])
+
+
+def test_videos_go_before_frames_in_a_folder_of_both(tiny, tmp_path):
+    (tmp_path / "1_224p.h5").symlink_to(tiny.half)
+    (source,), _ = find_sources([tmp_path])
+    assert source.frames is not None
+    assert source.video == str(tiny.video)
+    assert source.duration_seconds == 29.5
+    (tmp_path / "1_224p.mkv").symlink_to(tiny.video)
+    (source,), _ = find_sources([tmp_path])
+    assert source.frames is None
+    assert source.video == str(tmp_path / "1_224p.mkv")
