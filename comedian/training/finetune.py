@@ -129,7 +129,7 @@ def start_spotter(init: str | None, recipe: FinetuneRecipe, halves: Halves) -> t
     """A spotter with its start, and whether that start was distilled (both transformers)."""
     spotter = Spotter(recipe.model, recipe.classes)
     spotter.geometry, spotter.spot = halves.geometry, recipe.spot
-    nn.init.constant_(spotter.temporal.head.bias, math.log(recipe.head_prior / (1 - recipe.head_prior)))
+    set_prior(spotter.temporal.head, recipe.head_prior)
     spotter.spatial = start_spatial(init, recipe.model, halves)
     header = read_header(init) if is_ours(init) else None
     if header is None or header.kind == "spatial":
@@ -138,6 +138,13 @@ def start_spotter(init: str | None, recipe: FinetuneRecipe, halves: Halves) -> t
     _, trunk = load_trunk(init)
     spotter.temporal.load_state_dict(trunk.state_dict(), strict=False)  # all but the head
     return spotter, True
+
+
+def set_prior(head: nn.Linear, prior: float) -> None:
+    """Let an untrained head give every class the probability `prior`; actions are rare, 0.5 is far off."""
+    if not 0 < prior < 1:
+        raise InputError(f"head_prior is {prior:g}", remedy="choose a probability between 0 and 1")
+    nn.init.constant_(head.bias, math.log(prior / (1 - prior)))
 
 
 def full_optim(recipe: FinetuneRecipe, distilled: bool) -> OptimRecipe:

@@ -14,7 +14,7 @@ from comedian.models.spotter import Spotter
 from comedian.spotting.sources import score_video
 from comedian.training import finetune as module
 from comedian.training import loop
-from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim
+from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim, set_prior
 from comedian.training.validate import Validation
 from tests.training.stages import (
     CLASSES,
@@ -261,3 +261,16 @@ def test_validation_on_other_frames_is_told(inputs, halves, a_run, tmp_path):
     validation = Validation(other, some_actions(other))
     with pytest.raises(InputError, match="the frames to validate on are 40x32 pixels"):
         finetune(halves, some_actions(halves), FINETUNE, a_run(), validation=validation)
+
+
+@pytest.mark.parametrize("prior", [0.5, 0.01])
+def test_an_untrained_head_gives_its_prior(prior):
+    head = torch.nn.Linear(12, 3)
+    set_prior(head, prior)
+    torch.testing.assert_close(head(torch.zeros(1, 12)).sigmoid(), torch.full((1, 3), prior))
+
+
+@pytest.mark.parametrize("prior", [0.0, 1.0, -1.0])
+def test_an_impossible_prior_is_told(prior):
+    with pytest.raises(InputError, match="head_prior"):
+        set_prior(torch.nn.Linear(12, 3), prior)
