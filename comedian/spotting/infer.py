@@ -87,10 +87,11 @@ class SlidingSpotter:
 
     @torch.inference_mode()
     def _spatial(self, frames: np.ndarray) -> Tensor:
-        recipe = self.spotter.recipe
+        spotter, recipe = self.spotter, self.spotter.recipe
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
-        video = to_input(pixels, (recipe.image_height, recipe.image_width))  # (n, 3, 2, h, w)
-        return self.spotter.spatial.encode(video).float().cpu()
+        size = recipe.image_height, recipe.image_width
+        video = to_input(pixels, size, spotter.mean, spotter.std)  # (n, 3, 2, h, w)
+        return spotter.spatial.encode(video).float().cpu()
 
     @torch.inference_mode()
     def _window(self, start: int, length: int, last: bool) -> None:

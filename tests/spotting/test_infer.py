@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from comedian.augment import to_input
+from comedian.augment import MEAN, STD, to_input
 from comedian.errors import InputError
 from comedian.formats.checkpoint import Geometry
 from comedian.models.spotter import Spotter
@@ -72,6 +72,17 @@ def test_sliding_equals_recomputing_every_window(num_frames, spot):
     np.testing.assert_allclose(scores.probabilities, expected, atol=1e-6)
     ends = np.minimum(2 * np.arange(len(expected)) + 1, num_frames - 1)
     np.testing.assert_allclose(scores.seconds, (seconds[::2] + seconds[ends]) / 2)
+
+
+def test_pixels_are_normalised_as_the_checkpoint_says():
+    spotter = small_spotter()
+    assert (spotter.mean, spotter.std) == (MEAN, STD)  # what training normalises with
+    spotter.mean, spotter.std = 0.2, 0.7
+    images, seconds = random_half(16)
+    scores = join(score_stream(zip(seconds, images, strict=True), [spotter], SpotRecipe(0), CPU))
+    with torch.no_grad():
+        logits = spotter(to_input(torch.from_numpy(images)[None], (16, 16), 0.2, 0.7))[0]
+    np.testing.assert_allclose(scores.probabilities, logits.sigmoid(), atol=1e-6)
 
 
 def test_scores_come_out_before_the_half_ends():
