@@ -10,9 +10,9 @@ WORK   ?= work/$(MODEL)-$(SEED)
 LAUNCH ?=
 # LAUNCH="torchrun --nproc-per-node 8 --no-python" trains on eight GPUs.
 
-TRAIN  ?= $(DATA)/train.txt
-VALID  ?= $(DATA)/valid.txt
-TEST   ?= $(DATA)/test.txt
+TRAIN   := $(DATA)/train.txt
+VALID   := $(DATA)/valid.txt
+TEST    := $(DATA)/test.txt
 EXTRACT ?=
 TEACHER ?= $(WORK)/spatial.safetensors
 BANK    ?= --teacher "$(TEACHER)"
@@ -31,7 +31,8 @@ help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
 	@echo
 	@echo 'recipe: make recipe DATA=… WORK=… MODEL=vivit-tiny SEED=0 LAUNCH="torchrun --nproc-per-node 8 --no-python"'
-	@echo 'DATA holds games in SoccerNet'"'"'s layout and train.txt, valid.txt, test.txt (one game a line).'
+	@echo 'DATA holds games in SoccerNet'"'"'s layout and train.txt, valid.txt, test.txt (one game a line);'
+	@echo 'neither path holds spaces, games may. Stopped, the same command goes on.'
 
 install: $(STAMP) ## make .venv and install into it
 
@@ -55,6 +56,9 @@ $(WORK)/%.frames: $(DATA)/%.txt $(STAMP)
 	$(call say,extract-frames $<)
 	mkdir -p "$(WORK)"
 	$(BIN)/extract-frames "$<" --root "$(DATA)" -o "$(WORK)/frames" $(EXTRACT) > "$@"
+
+$(DATA)/%.txt:
+	@echo "$@: no such list; write one game a line, or name another folder with DATA=" >&2; false
 
 $(WORK)/spatial.safetensors: $(WORK)/train.frames
 	$(call say,step 1: pretrain-spatial)

@@ -13,7 +13,7 @@ class OptimRecipe:
     epochs: int
     batch_size: int  # clips or windows of one step, over all processes
     base_lr: float  # learning rate at 256 clips (and 64 frames, where windows are longer than clips)
-    warmup_epochs: float = 0
+    warmup_epochs: float = 0.0
     final_lr: float = 0.0  # where the cosine ends, as a share of the peak
     weight_decay: float = 0.05  # none on biases, norms, embeddings and tokens
     clip_norm: float = 1.0  # gradients are scaled down to this norm
@@ -27,7 +27,7 @@ class OptimRecipe:
 class SpotRecipe:
     """How windows slide over a half and how their scores are joined."""
 
-    ignored_seconds: float = 12  # R, of both ends of a window, except at the ends of a half
+    ignored_seconds: float = 12.0  # R, of both ends of a window, except at the ends of a half
     merge: str = "max"  # "max" or "average" where windows overlap
 
 
@@ -37,7 +37,7 @@ class PretrainSpatialRecipe:
 
     model: ModelRecipe = field(default_factory=ModelRecipe)
     optim: OptimRecipe = field(
-        default_factory=lambda: OptimRecipe(epochs=100, batch_size=1024, base_lr=5e-4, warmup_epochs=10)
+        default_factory=lambda: OptimRecipe(epochs=100, batch_size=1024, base_lr=5e-4, warmup_epochs=10.0)
     )
     view_1: AugmentRecipe = MOCO_VIEW_1
     view_2: AugmentRecipe = MOCO_VIEW_2
@@ -56,7 +56,7 @@ class DistillRecipe:
     model: ModelRecipe = field(default_factory=ModelRecipe)
     optim: OptimRecipe = field(
         default_factory=lambda: OptimRecipe(
-            epochs=100, batch_size=32, base_lr=0.002, warmup_epochs=10, final_lr=0.01
+            epochs=100, batch_size=32, base_lr=0.002, warmup_epochs=10.0, final_lr=0.01
         )
     )
     view: AugmentRecipe = DISTILL_VIEW

@@ -47,10 +47,12 @@ class SlidingSpotter:
         self.length = spotter.recipe.num_tokens
         self.stride = max(self.length // 2, 1)
         self.ignored = round(spot.ignored_seconds * spotter.geometry.fps / TUBELET_FRAMES)
-        if 2 * self.ignored > self.length - self.stride:
+        most = (self.length - self.stride) // 2
+        if self.ignored > most:
             raise InputError(
                 f"ignoring {spot.ignored_seconds:g} s of both ends of {self.length}-token windows has gaps",
-                remedy=f"ignore at most a quarter of the window, {self.length / 4:g} tokens",
+                remedy=f"ignore at most a quarter of the window, {most} tokens: "
+                f"ignored_seconds {most * TUBELET_FRAMES / spotter.geometry.fps:g}",
             )
         self.tokens = torch.empty(0, spotter.recipe.embed_dim)  # (n, D), from token `first` on
         self.first = 0
