@@ -142,7 +142,8 @@ def score_stream(
     Yields:
         consecutive runs of final scores.
     """
-    check_ensemble(spotters)
+    if not all(are_alike(spotters[0], other) for other in spotters):
+        raise InputError("the models differ in classes or frames", remedy="ensemble models of one kind")
     sliders = [SlidingSpotter(spotter, spot, device) for spotter in spotters]
     waiting = [np.zeros((0, len(spotters[0].classes)), np.float32) for _ in spotters]
     times: list[float] = []
@@ -168,12 +169,9 @@ def join(parts: Iterable[Scores]) -> Scores:
     )
 
 
-def check_ensemble(spotters: Sequence[Spotter]) -> None:
-    """Raise InputError unless all spotters see the same frames and name the same classes."""
-    first = spotters[0]
-    for other in spotters[1:]:
-        if other.classes != first.classes or other.geometry != first.geometry:
-            raise InputError("the models differ in classes or frames", remedy="ensemble models of one kind")
+def are_alike(one: Spotter, other: Spotter) -> bool:
+    """Whether two spotters see the same frames and name the same classes, so that they can be averaged."""
+    return (one.classes, one.geometry) == (other.classes, other.geometry)
 
 
 def _tubelets(frames: Iterable[tuple[float, np.ndarray]]) -> Iterator[tuple[list[float], np.ndarray]]:

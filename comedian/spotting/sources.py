@@ -17,7 +17,7 @@ from comedian.models.load import load_spotter
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.ahead import ahead
-from comedian.spotting.infer import Scores, join, score_stream
+from comedian.spotting.infer import Scores, are_alike, join, score_stream
 from comedian.video import probe, sample_frames
 
 FRAMES_AHEAD = 256  # decoded frames that may wait for the network
@@ -70,7 +70,7 @@ def load_ensemble(paths: Sequence[str | Path]) -> list[Spotter]:
     """
     spotters = [load_spotter(path) for path in paths]
     for path, spotter in zip(paths, spotters, strict=True):
-        if (spotter.classes, spotter.geometry) != (spotters[0].classes, spotters[0].geometry):
+        if not are_alike(spotters[0], spotter):
             raise InputError(
                 f"has other classes or frames than {paths[0]}", path, "ensemble models of one kind"
             )
