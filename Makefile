@@ -8,7 +8,7 @@ SEED   ?= 0
 DATA   ?= data/SoccerNet
 WORK   ?= work/$(MODEL)-$(SEED)
 LAUNCH ?=
-# LAUNCH="torchrun --nproc-per-node 8 --no-python" trains on eight GPUs.
+# LAUNCH="torchrun --nproc-per-node 8 --no-python" trains and spots on eight GPUs.
 
 TRAIN   := $(DATA)/train.txt
 VALID   := $(DATA)/valid.txt
@@ -25,7 +25,7 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install recipe demo test lint clean
+.PHONY: help install recipe demo ablation bench test lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
@@ -78,7 +78,7 @@ $(WORK)/spotter.safetensors: $(WORK)/distilled.safetensors $(if $(VALIDATE),$(WO
 
 $(WORK)/test.jsonl: $(WORK)/spotter.safetensors $(WORK)/test.frames
 	$(call say,spot)
-	$(BIN)/spot "$(TEST)" --root "$(WORK)/frames" --model "$<" --scores "$(WORK)/test.scores.h5" -o "$@"
+	$(LAUNCH) $(BIN)/spot "$(TEST)" --root "$(WORK)/frames" --model "$<" --scores "$(WORK)/test.scores.h5" -o "$@"
 
 $(WORK)/test.json: $(WORK)/test.jsonl
 	$(BIN)/nms --soft "$<" | $(BIN)/evaluate --labels "$(DATA)" --games "$(TEST)" --metrics tight,loose -o "$@"
@@ -95,6 +95,19 @@ demo: $(STAMP) ## train all three steps on two sample matches and score the thir
 	@$(BIN)/spot "$(SAMPLE)/test.txt" --model "$(DEMO)/spotter.safetensors" | $(BIN)/nms --soft \
 	    | $(BIN)/evaluate --chance 20 --table
 	$(call say,done)
+
+ablation: $(VENV)/.installed-bench ## the paper's Tables 5, 4 and 8 on DATA, into docs/experiments.md (hours of CPU, two jobs)
+	$(MAKE) -j2 -f tests/bench/ablation.mk
+
+bench: $(VENV)/.installed-bench ## benchmarks beside their limits, as tables of ratios (wants an idle machine)
+	mkdir -p build/bench
+	for bench in tests/bench/bench_*.py; do printf '\n# %s\n' "$$bench"; $(BIN)/python "$$bench"; done \
+	    | tee build/bench/tables.txt
+	$(BIN)/python tests/bench/performance_report.py build/bench/tables.txt docs/performance.md
+
+$(VENV)/.installed-bench: $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	touch $@
 
 test: $(STAMP) ## lint and test
 	$(BIN)/ruff check .

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ import typer
 from comedian.errors import InputError
 
 from ._io import silence_stdout, warn
+from ._several import handle_signals, last_word, lost_another
 
 
 def command(
@@ -21,7 +21,7 @@ def command(
 
     Exit status: 0 done, 1 the data or the run failed (one line on stderr), 2 wrong command
     line, 130 Ctrl-C. A closed output pipe ends quietly with 0. `COMEDIAN_TRACEBACK=1` shows
-    tracebacks.
+    tracebacks. Of several processes that torchrun started the first to end early speaks for all.
 
     Args:
         function: a Typer callback; its docstring is the help.
@@ -37,7 +37,7 @@ def command(
     app.command(name, epilog=f"Example: {example}")(_guarded(function, name))
 
     def main(argv: Sequence[str] | None = None) -> None:
-        signal.signal(signal.SIGTERM, _interrupt)
+        handle_signals()
         try:
             app(args=None if argv is None else list(argv), prog_name=name)
         except SystemExit as end:
@@ -64,10 +64,9 @@ def _status(call: Callable[[], None], name: str) -> int:
         return 0
     except BrokenPipeError:
         silence_stdout()
-        return 0
+        return _end(name, 0)
     except KeyboardInterrupt as interrupt:
-        warn(name, str(interrupt) or "interrupted")
-        return 130
+        return _end(name, 130, _with_notes(interrupt, str(interrupt) or "interrupted"))
     except InputError as error:
         return _fail(name, str(error))
     except OSError as error:
@@ -75,20 +74,29 @@ def _status(call: Callable[[], None], name: str) -> int:
             raise
         return _fail(name, f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     except (MemoryError, RuntimeError) as error:
-        if type(error).__name__ not in ("MemoryError", "OutOfMemoryError"):  # torch's is a RuntimeError
-            raise
-        return _fail(name, "out of memory; try a smaller batch or model, or another machine")
+        if type(error).__name__ in ("MemoryError", "OutOfMemoryError"):  # torch's is a RuntimeError
+            return _fail(name, "out of memory; try a smaller batch or model, or another machine")
+        if lost_another(error):
+            return _fail(name, _with_notes(error, "another process was lost"))
+        raise
 
 
-def _interrupt(signum, frame):
-    raise KeyboardInterrupt
+def _with_notes(error: BaseException, message: str) -> str:
+    """The message, and what was noted on the error where more was known."""
+    return "; ".join([message, *getattr(error, "__notes__", [])])
 
 
 def _fail(name: str, message: str) -> int:
     if os.environ.get("COMEDIAN_TRACEBACK"):
         traceback.print_exc()
-    warn(name, message)
-    return 1
+    return _end(name, 1, message)
+
+
+def _end(name: str, status: int, message: str = "") -> int:
+    speaks, status = last_word(status)
+    if speaks and message:
+        warn(name, message)
+    return status
 
 
 def _flushed(status: int) -> int:

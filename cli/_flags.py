@@ -13,7 +13,7 @@ from ._options import Device, Quiet, Root, Workers
 
 FRAMES = typer.Argument(metavar="FRAMES", help="Frames files, folders of them, or .txt lists of games.")
 OUTPUT = typer.Option("--output", "-o", help="Weights file to write.")
-INIT = typer.Option(help="Start from a weights file, or from timm:NAME.")
+INIT = typer.Option(help="Start from weights: a file, hf:OWNER/REPO, timm:NAME or timm:NAME@FILE.")
 RECIPE = typer.Option(
     help="vivit-tiny, vivit-small, viswin-tiny, smoke or a TOML file [default: that of --init]."
 )

@@ -1,19 +1,20 @@
 """What the three training commands share: the recipe, the frames, the run."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
 from comedian.errors import InputError
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
+from comedian.formats.provenance import fingerprint
 from comedian.recipes.resolve import resolve, to_toml
 
 from ._flags import Flags
 from ._io import check_output, refuse_dash, silence_stdout, warn
 from ._options import pick_device
 from ._progress import progress
+from ._several import is_first
 
 DEFAULT_RECIPE = "vivit-tiny"
 ONLY_SPATIAL = "only its spatial transformer is taken"
@@ -29,7 +30,7 @@ REMARKS = {  # what becomes of weights that are not of the step before
 
 def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callable) -> None:
     """Resolve the recipe, open the frames and call `run_stage(halves, recipe, run, preset)`."""
-    if os.environ.get("RANK", "0") != "0":  # one of torchrun's processes speaks for all
+    if not is_first():
         flags = replace(flags, quiet=True)
     header = _header(flags)
     preset, inherited = _inherited(flags, header)
@@ -39,19 +40,22 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         return
     _check(flags)
     from comedian.clips import Halves
-    from comedian.training.distributed import processes
+    from comedian.distributed import processes
     from comedian.training.loop import Run
 
     with processes(pick_device(flags.device)) as device, progress(flags.quiet) as report:
-        run = Run(flags.output, device, flags.workers, flags.seed, flags.resume, report, _emit)
+        made_from = {"--init": fingerprint(flags.init)}
+        run = Run(flags.output, device, flags.workers, flags.seed, flags.resume, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
         halves = Halves.open(find_games(flags.frames, FRAMES_SUFFIXES, flags.root))
-        _remark(stage, flags, header)
+        if not run.state_path.exists():  # else it was said when the run began
+            _remark(stage, flags, header)
         try:
             run_stage(halves, recipe, run, preset)
-        except KeyboardInterrupt:
-            goes_on = run.state_path.exists()
-            raise KeyboardInterrupt("interrupted; --resume goes on" if goes_on else "") from None
+        except (KeyboardInterrupt, RuntimeError) as end:
+            if run.state_path.exists():
+                end.add_note("--resume goes on")
+            raise
 
 
 def _header(flags: Flags):
@@ -59,9 +63,9 @@ def _header(flags: Flags):
     if flags.init is None or flags.init.startswith("timm:"):
         return None
     refuse_dash(flags.init, "weights")
-    from comedian.formats.checkpoint import read_header
+    from comedian.models.load import read_weights_header
 
-    return read_header(flags.init)
+    return read_weights_header(flags.init)
 
 
 def _inherited(flags: Flags, header) -> tuple[str, list[str]]:

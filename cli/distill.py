@@ -1,5 +1,6 @@
 """distill: step 2, SCE distillation of a bank of features into both transformers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +28,10 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
         if bank is None:
             raise InputError("no bank was given", remedy="make one with build-bank and name it with --bank")
         from comedian.formats.bank import Bank
+        from comedian.formats.provenance import fingerprint
         from comedian.training.distill import distill
 
+        run = replace(run, made_from={**run.made_from, "--bank": fingerprint(bank)})
         distill(halves, Bank(bank), recipe, run, flags.init, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}

@@ -11,6 +11,7 @@ from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from ._app import command
 from ._flags import Flags, with_flags
 from ._io import refuse_dash, warn
+from ._several import is_first
 from ._training import train
 
 LABELS = typer.Option(help="Folder of labels, by game [default: beside each video].")
@@ -34,7 +35,7 @@ def finetune(
         raise InputError("no such folder", labels, "name the folder of GAME/Labels-v2.json with --labels")
 
     def say(message: str) -> None:
-        if not flags.quiet:
+        if not flags.quiet and is_first():
             warn("finetune", message)
 
     def run_stage(halves, recipe, run, preset):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,12 @@ from ._app import command
 from ._io import check_output, open_output, refuse_dash, warn
 from ._options import Device, Quiet, Root, pick_device
 from ._progress import progress
+from ._several import is_first
 
 SOURCES = typer.Argument(
     metavar="SOURCES", help="Videos, game folders, .txt lists, frames files, or saved scores."
 )
-MODEL = typer.Option("--model", "-m", help="Spotter [default: $COMEDIAN_MODEL]; several are averaged.")
+MODEL = typer.Option("--model", "-m", help="Spotter, or hf:NAME [default: the docs]; several are averaged.")
 IGNORED = typer.Option(min=0, help="Ignored at both ends of a window [default: the model's].")
 MERGE = typer.Option(help="max or average where windows overlap [default: the model's].")
 
@@ -44,8 +46,11 @@ def spot(
         refuse_dash(path, "videos, weights and scores")
     if not sources:
         raise InputError("nothing to spot", remedy="name a video, a game folder, a list or a frames file")
+    if not is_first():
+        output, scores, quiet = "-", None, True  # what it finds, the first one writes
     if scores:
         check_output(scores)
+    from comedian.distributed import processes
     from comedian.formats.provenance import provenance
     from comedian.formats.scores import write_scores
     from comedian.spotting.infer import to_spots
@@ -53,16 +58,16 @@ def spot(
 
     halves, saved = find_sources(sources, root)
     say = (lambda message: None) if quiet else (lambda message: warn("spot", message))
-    with progress(quiet) as report:
+    with processes(pick_device(device)) as own_device, progress(quiet) as report:
         if saved:
             _remark_ignored(context, say)
             runs, classes, parents = average_saved(saved), saved[0].classes, sources
         else:
-            parents, spotters, recipe = _load(model, ignored_seconds, merge)
+            parents, spotters, recipe = _load(model, ignored_seconds, merge, say)
             classes = spotters[0].classes
-            runs = score_sources(halves, spotters, recipe, pick_device(device), report, say)
+            runs = score_sources(halves, spotters, recipe, own_device, report, say)
         kept = []
-        with open_output(output) as stream:
+        with closing(runs), open_output(output) as stream:
             for run in runs:
                 _write(stream, to_spots(run, classes, run.video, run.half, threshold))
                 if scores:
@@ -71,19 +76,19 @@ def spot(
         write_scores(scores, join_halves(kept), classes, provenance(parents=parents))
 
 
-def _load(names: list[str] | None, ignored_seconds: float | None, merge: str | None):
+def _load(names: list[str] | None, ignored_seconds: float | None, merge: str | None, say):
     """The models' files, the spotters, and how windows slide: as the first was trained, or by flags."""
     from dataclasses import replace
 
+    from comedian.models.hub import fetch, fetch_published
     from comedian.spotting.sources import load_ensemble
 
     names = names or [name for name in [os.environ.get("COMEDIAN_MODEL")] if name]
-    if not names:
-        raise InputError("no model", remedy="name one with --model or COMEDIAN_MODEL; finetune makes them")
-    spotters = load_ensemble(names)
+    files = [fetch(name) for name in names] or [fetch_published(say)]
+    spotters = load_ensemble(files)
     flags = {"ignored_seconds": ignored_seconds, "merge": merge}
     chosen = {key: value for key, value in flags.items() if value is not None}
-    return names, spotters, replace(spotters[0].spot, **chosen)
+    return files, spotters, replace(spotters[0].spot, **chosen)
 
 
 def _write(stream, spots: Iterable[dict]) -> None:

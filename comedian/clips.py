@@ -58,13 +58,33 @@ class Halves:
         return num_clips // batch_size
 
 
+def draw_clips(
+    sampler: str, halves: Halves, num_frames: int, per_game: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Clips of an epoch, int64 (n, 2), as many in every epoch.
+
+    Args:
+        sampler: "stratified", "uniform", or "every-second", which takes all there are.
+        per_game: clips of each game, shared by its halves; for the other two.
+
+    Raises:
+        InputError: a half is shorter than a clip.
+    """
+    if sampler == "every-second":
+        return every_second(halves.files, num_frames)
+    per_half = share_between_halves(halves.games, per_game)
+    draw = {"stratified": stratified_windows, "uniform": uniform_windows}[sampler]
+    return draw(halves.files, num_frames, per_half, rng)
+
+
 def every_second(halves: Sequence[FramesFile], num_frames: int = 2) -> np.ndarray:
-    """Clips of `num_frames` frames at every whole second of every half, int64 (n, 2)."""
+    """Clips that begin at the whole seconds of a half and end inside it (step 1), int64 (n, 2)."""
     clips = []
     for index, half in enumerate(halves):
+        last = _last_start(half, num_frames)
         seconds = np.arange(int(len(half) / half.fps) + 1)
         starts = np.rint(seconds * half.fps).astype(np.int64)
-        starts = starts[starts + num_frames <= len(half)]
+        starts = starts[starts <= last]
         clips.append(np.stack([np.full_like(starts, index), starts], axis=1))
     return np.concatenate(clips)
 
@@ -144,16 +164,21 @@ class ClipLoader:
 def _windows(halves, num_frames: int, per_half: Sequence[int], starts) -> np.ndarray:
     windows = []
     for index, (half, count) in enumerate(zip(halves, per_half, strict=True)):
-        last = len(half) - num_frames
-        if last < 0:
-            raise InputError(
-                f"has {len(half)} frames, a window needs {num_frames}",
-                half.path,
-                "leave it out or train with a smaller --set model.num_tokens",
-            )
+        last = _last_start(half, num_frames)
         first = starts(last, count).astype(np.int64)
         windows.append(np.stack([np.full_like(first, index), first], axis=1))
     return np.concatenate(windows)
+
+
+def _last_start(half: FramesFile, num_frames: int) -> int:
+    """First frame of a half's last clip; InputError if the half is shorter than a clip."""
+    if len(half) < num_frames:
+        raise InputError(
+            f"has {len(half)} frames, a window needs {num_frames}",
+            half.path,
+            "leave it out or train with a smaller --set model.num_tokens",
+        )
+    return len(half) - num_frames
 
 
 def _stratified(last: int, count: int, rng: np.random.Generator) -> np.ndarray:

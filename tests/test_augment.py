@@ -140,6 +140,30 @@ def test_colour_operations_together_are_the_operations_one_after_another():
     assert_close(all_at_once, hue_last, 2 / 255)
 
 
+def test_stages_come_in_order():
+    """Colour jitter, blur, solarize, flip: in another order neighbours give another picture."""
+    frames = clips()
+    stages = {
+        "brightness": lambda x: tv.adjust_brightness(x, 1.6),
+        "blur": lambda x: tv.gaussian_blur(x, [23, 23], [2.0, 2.0]),
+        "solarize": lambda x: tv.solarize(x, 0.5),
+        "flip": lambda x: x.flip(-1),
+    }
+
+    def in_order(*names):
+        made = images(frames)
+        for name in names:
+            made = stages[name](made)
+        return made
+
+    draws = {"brightness": [1.6] * 2, "blur_sigma": [2.0] * 2, "solarize": [True] * 2, "flip": [True] * 2}
+    ours, expected = changed(frames, **draws), in_order(*stages)
+    different = (ours - expected).abs() > 1e-5  # where 0.5 is met by a rounding error, solarize may not be
+    assert different.float().mean() < 1e-3
+    for other in (("blur", "brightness", "solarize"), ("brightness", "solarize", "blur")):
+        assert (in_order(*other, "flip") - expected).abs().max() > 0.1
+
+
 @pytest.mark.parametrize("sigma", [0.1, 0.7, 2.0])
 def test_blur(sigma):
     frames = clips()

@@ -7,8 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WORKSHOP = (
+    "distributed",
     "decoding",
     "video",
+    "stretches",
     "extract",
     "clips",
     "augment",

@@ -27,7 +27,7 @@ def test_the_sets_agree():
     assert set(SCRIPTS) == {"comedian", *COMMANDS}
     assert {path.name for path in (ROOT / "bin").iterdir()} == set(SCRIPTS)
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
-    assert pages == {*COMMANDS, "formats"}
+    assert pages == {*COMMANDS, "formats", "performance", "recipes"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -49,7 +49,7 @@ def test_its_page_tells_every_option(name):
     assert told_in(page) <= set().union(*map(options_of, COMMANDS)) | TORCHRUN
 
 
-@pytest.mark.parametrize("path", ["README.md", "Makefile", "docs/formats.md"])
+@pytest.mark.parametrize("path", ["README.md", "Makefile", "docs/formats.md", "docs/recipes.md"])
 def test_no_other_page_tells_of_options_that_do_not_exist(path):
     ours = set().union(*map(options_of, COMMANDS)) | {"--help"}
     foreign = TORCHRUN | {"--no-print-directory", "--disable-pip-version-check", "--editable", "--check"}

@@ -104,13 +104,18 @@ def load_checkpoint(path: str | Path, expect: str | Collection[str] = tuple(MAKE
 def read_header(path: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Header:
     """Read what a weights file says about itself, without its tensors; raises as `load_checkpoint`."""
     header = _header(path, _metadata(path))
+    check_kind(header, expect, path)
+    return header
+
+
+def check_kind(header: Header, expect: str | Collection[str], path: str | Path) -> None:
+    """Raise InputError unless weights are of the expected kind, or of one of the kinds."""
     wanted = [expect] if isinstance(expect, str) else list(expect)
     if header.kind not in wanted:
         makers = " or ".join(MAKER[kind] for kind in wanted)
         raise InputError(
             f"is a {header.kind} checkpoint, but a {' or '.join(wanted)} is needed", path, f"run {makers}"
         )
-    return header
 
 
 def _metadata(path: str | Path) -> dict[str, str]:

@@ -1,17 +1,30 @@
-"""From networks to weights files and back."""
+"""From networks to weights files and back.
 
+Weights are read from files of ours, from the authors' (`comedian.models.published`), and from either
+by a name of the Hugging Face hub (`comedian.models.hub`).
+"""
+
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
 from torch import Tensor, nn
 
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Checkpoint, Header, load_checkpoint, save_checkpoint
+from comedian.formats.checkpoint import (
+    MAKER,
+    Checkpoint,
+    Header,
+    check_kind,
+    load_checkpoint,
+    read_header,
+    save_checkpoint,
+)
+from comedian.models.hub import fetch
+from comedian.models.published import is_published, read_published
 from comedian.models.spatial import SpatialEncoder
-from comedian.models.spotter import Spotter, build_spatial
+from comedian.models.spotter import Spotter, build_spatial, described_spotter
 from comedian.models.temporal import TemporalTransformer
-from comedian.recipes.resolve import merge
-from comedian.recipes.stages import SpotRecipe
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -39,24 +52,43 @@ def save_spotter(
     save_checkpoint(path, "spotter", spotter.state_dict(), header)
 
 
+def load_weights(path: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Checkpoint:
+    """Read a weights file: ours, the authors', or either by its name on the hub.
+
+    Args:
+        expect: the kind, or kinds, that will do.
+
+    Raises:
+        InputError: the file is missing, damaged, neither's, or of another kind; or it cannot be fetched.
+    """
+    path = fetch(path)
+    if not is_published(path):
+        return load_checkpoint(path, expect)
+    checkpoint = read_published(path)
+    check_kind(checkpoint.header, expect, path)
+    return checkpoint
+
+
+def read_weights_header(path: str | Path) -> Header:
+    """What a weights file says about itself, the authors' by its shapes; raises as `load_weights`."""
+    path = fetch(path)
+    return read_published(path).header if is_published(path) else read_header(path)
+
+
 def load_spotter(path: str | Path) -> Spotter:
     """A spotter in eval mode on the CPU, with `geometry`, `mean`, `std` and `spot` as it was trained."""
-    checkpoint = load_checkpoint(path, expect="spotter")
-    header = checkpoint.header
-    spotter = Spotter(header.model, header.classes)
-    spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
-    spotter.spot = merge(SpotRecipe(), header.recipe.get("spot", {}), str(path))
-    return _filled(spotter, checkpoint.tensors, path)
+    checkpoint = load_weights(path, expect="spotter")
+    return _filled(described_spotter(checkpoint.header, path), checkpoint.tensors, path)
 
 
 def load_spatial(path: str | Path) -> SpatialEncoder:
-    """The spatial transformer of any weights file of ours, in eval mode."""
-    return _spatial(load_checkpoint(path), path)
+    """The spatial transformer of any weights file, in eval mode."""
+    return _spatial(load_weights(path), path)
 
 
 def load_trunk(path: str | Path) -> tuple[SpatialEncoder, TemporalTransformer]:
     """Both transformers of a distilled or spotter file, in eval mode and without the head."""
-    checkpoint = load_checkpoint(path, expect=("distilled", "spotter"))
+    checkpoint = load_weights(path, expect=("distilled", "spotter"))
     temporal = TemporalTransformer(checkpoint.header.model)
     tensors = _under("temporal.", checkpoint.tensors)
     trunk = {name: tensor for name, tensor in tensors.items() if not name.startswith("head.")}

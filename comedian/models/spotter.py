@@ -4,17 +4,19 @@ Letters: B windows, T frames, L = T/2 tokens, D width, C classes, H × W pixels.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Geometry
+from comedian.formats.checkpoint import Geometry, Header
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.swin import SwinSpatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.models.vit import ViTSpatial
 from comedian.recipes.model import ModelRecipe
+from comedian.recipes.resolve import merge
 from comedian.recipes.stages import SpotRecipe
 
 
@@ -48,6 +50,14 @@ class Spotter(nn.Module):
         """
         keep = None if mask is None else ~mask
         return self.temporal(self.spatial(video, keep), mask)
+
+
+def described_spotter(header: Header, path: str | Path) -> Spotter:
+    """A spotter as the header of a weights file, `path`, describes it, still with random weights."""
+    spotter = Spotter(header.model, header.classes)
+    spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
+    spotter.spot = merge(SpotRecipe(), header.recipe.get("spot", {}), str(path))
+    return spotter
 
 
 def build_spatial(recipe: ModelRecipe) -> SpatialEncoder:

@@ -5,76 +5,94 @@ Letters: D width, p patch size, P patches, w window edge, h heads.
 
 import math
 from pathlib import Path
-from pickle import UnpicklingError
 
-import safetensors.torch
 import timm
-import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from timm.layers import resample_abs_pos_embed
-from torch import Tensor
+from timm.models import load_state_dict
+from torch import Tensor, nn
 
 from comedian.errors import InputError
+from comedian.formats.foreign import read_tensors
 from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import TUBELET_FRAMES
 
+PREFIX = "timm:"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".bin"})
 DROPPED = ("head.", "head_dist.", "pre_logits.")  # image classifiers
 BUFFERS = ("relative_position_index", "attn_mask")  # old files hold them; ours computes them
 SHOWN = 4  # parameters that an error names
+SHOWN_REASON = 300  # characters of another library's error
 
 
-def load_timm_spatial(spatial: SpatialEncoder, name_or_file: str) -> None:
+def is_timm(text: str) -> bool:
+    """Whether a start or a teacher is spelled `timm:…`."""
+    return text.startswith(PREFIX)
+
+
+def timm_parts(text: str) -> tuple[str, Path | None]:
+    """The model's name and the local file of `timm:NAME` or `timm:NAME@FILE`; of `timm:FILE` no name."""
+    name, _, file = text.removeprefix(PREFIX).partition("@")
+    if not file and Path(name).suffix in WEIGHTS_SUFFIXES:
+        name, file = "", name
+    return name, Path(file) if file else None
+
+
+def timm_model(name: str, file: Path | None = None) -> nn.Module:
+    """A timm model without its classifier, with the weights of `file`, or its own (downloaded).
+
+    Raises:
+        InputError: no such model or file, or its weights cannot be had.
+    """
+    if not name:
+        raise InputError("whose weights it holds is not said", file, "write timm:NAME@FILE")
+    if ":" not in name and not timm.is_model(name):
+        raise InputError(f"timm has no model {name!r}", remedy="timm.list_models() lists them")
+    if file is not None and not file.is_file():
+        raise InputError("no such weights file", file, "check the path")
+    try:
+        model = timm.create_model(name, pretrained=file is None, num_classes=0)
+        if file is not None:
+            model.load_state_dict(_without_classifier(model, load_state_dict(str(file), weights_only=True)))
+        return model
+    except Exception as error:  # of many libraries: the hub's, HTTP, sockets, pickle, timm's own
+        reason = " ".join((str(error) or type(error).__name__).split())
+        raise InputError(
+            f"cannot get the weights of timm's {name!r}: {reason[:SHOWN_REASON]}",
+            file,
+            "check the name, the file and the network; a file is given as timm:NAME@FILE",
+        ) from error
+
+
+def _without_classifier(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict that may hold a classifier, for a model that has none (timm is not strict then)."""
+    heads = model.pretrained_cfg["classifier"] or ()
+    prefixes = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
+    return {key: value for key, value in state.items() if not key.startswith(prefixes)}
+
+
+def load_timm_spatial(spatial: SpatialEncoder, text: str) -> None:
     """Load the weights of a timm image model; a clip of two equal frames then gives the image's feature.
 
     The 2-D patch embedding is inflated over the tubelet; position tables are interpolated where the
     grids differ; the classifier is dropped.
 
     Args:
-        name_or_file: a timm model with pretrained weights, or a .safetensors, .pth, .pt or .bin file.
+        text: `timm:NAME`, whose weights are downloaded, `timm:NAME@FILE`, or a file of timm's format alone
+            (.safetensors, .pth, .pt or .bin); `timm:` may be left out.
 
     Raises:
         InputError: no such model or file, it cannot be downloaded, or its parameters do not fit.
     """
-    is_file = Path(name_or_file).suffix in WEIGHTS_SUFFIXES
-    image = _from_file(Path(name_or_file)) if is_file else _from_timm(name_or_file)
+    name, file = timm_parts(text)
+    image = timm_model(name, file).state_dict() if name else read_tensors(file)
     wanted = spatial.state_dict()
     found = {name: value for name, value in image.items() if not _is_dropped(name)}
-    _check_names(wanted, found, name_or_file)
-    _check_position(found, name_or_file)
+    _check_names(wanted, found, text)
+    _check_position(found, text)
     fitted = {name: _fitted(spatial, name, value) for name, value in found.items()}
-    _check_shapes(wanted, fitted, name_or_file)
+    _check_shapes(wanted, fitted, text)
     spatial.load_state_dict(fitted)
-
-
-def _from_timm(name: str) -> dict[str, Tensor]:
-    if ":" not in name and not timm.is_model(name):
-        raise InputError(f"timm has no model {name!r}", remedy="timm.list_models() lists them")
-    try:
-        return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
-    except Exception as error:  # of many libraries: the hub's, HTTP, sockets, timm's own
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"cannot get the pretrained weights of {name!r}: {reason}",
-            remedy="check the name and the network, or give a weights file",
-        ) from error
-
-
-def _from_file(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise InputError("no such weights file", path, "check the path")
-    try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, UnpicklingError, EOFError, ValueError):
-        raise InputError("is not a readable file of tensors", path, "save a timm state_dict") from None
-    for wrapper in ("model", "state_dict"):
-        state = state.get(wrapper, state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise InputError("holds more than tensors by name", path, "save a timm state_dict")
-    return state
 
 
 def _is_dropped(name: str) -> bool:

@@ -1,9 +1,15 @@
 """One frozen recipe per training step; the defaults are the paper's best setting (64 s windows)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from comedian.errors import InputError
 from comedian.recipes.augment import DISTILL_VIEW, FINETUNE_VIEW, MOCO_VIEW_1, MOCO_VIEW_2, AugmentRecipe
 from comedian.recipes.model import SOCCERNET_CLASSES, ModelRecipe
+
+LR_SCALINGS = ("frames", "batch", "none")
+SAMPLERS = ("stratified", "uniform", "every-second")
+CANDIDATES = ("bank", "queue")
 
 
 @dataclass(frozen=True)
@@ -13,14 +19,20 @@ class OptimRecipe:
     epochs: int
     batch_size: int  # clips or windows of one step, over all processes
     base_lr: float  # learning rate at 256 clips (and 64 frames, where windows are longer than clips)
+    lr_scaling: str = "frames"  # the peak grows with the batch and the frames, with the "batch", or "none"
     warmup_epochs: float = 0.0
     final_lr: float = 0.0  # where the cosine ends, as a share of the peak
     weight_decay: float = 0.05  # none on biases, norms, embeddings and tokens
     clip_norm: float = 1.0  # gradients are scaled down to this norm
 
+    def __post_init__(self):
+        _check_choice("lr_scaling", self.lr_scaling, LR_SCALINGS)
+
     def peak_lr(self, num_frames: int = 64) -> float:
-        """Learning rate at the top of the warm-up: base × batch / 256 × T / 64."""
-        return self.base_lr * self.batch_size / 256 * num_frames / 64
+        """Learning rate at the top of the warm-up: base × batch / 256 × T / 64, or as `lr_scaling` says."""
+        of_batch = 1.0 if self.lr_scaling == "none" else self.batch_size / 256
+        of_frames = num_frames / 64 if self.lr_scaling == "frames" else 1.0
+        return self.base_lr * of_batch * of_frames
 
 
 @dataclass(frozen=True)
@@ -41,12 +53,17 @@ class PretrainSpatialRecipe:
     )
     view_1: AugmentRecipe = MOCO_VIEW_1
     view_2: AugmentRecipe = MOCO_VIEW_2
+    sampler: str = "every-second"  # or "stratified", "uniform": `clips_per_game` of them
+    clips_per_game: int = 5400  # an epoch, as many as 90 minutes have seconds; "every-second" takes all
     temperature: float = 0.1
     queue_size: int = 65_536  # negatives
     ema_start: float = 0.99  # momentum of the twin, rising to 1 by a cosine
     hidden_dim: int = 1024  # of projector and predictor
     output_dim: int = 256
     precision: str = "auto"  # "bf16", "fp32", or bf16 on CUDA only
+
+    def __post_init__(self):
+        _check_choice("sampler", self.sampler, SAMPLERS)
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,8 @@ class DistillRecipe:
         )
     )
     view: AugmentRecipe = DISTILL_VIEW
-    windows_per_game: int = 75  # an epoch, stratified
+    sampler: str = "stratified"  # one window in each stretch; or "uniform", "every-second"
+    windows_per_game: int = 75  # an epoch; "every-second" takes a window at every whole second instead
     mask_share: float = 0.25  # α1, whole tubelets
     temperature: float = 0.1  # τ
     sce_lambda: float = 0.5  # λ, weight of the own feature in the target
@@ -70,6 +88,10 @@ class DistillRecipe:
     hidden_dim: int = 1024  # of the projector
     copy_temporal: bool = True  # ViViT: temporal blocks start from the spatial ones
     precision: str = "auto"
+
+    def __post_init__(self):
+        _check_choice("sampler", self.sampler, SAMPLERS)
+        _check_choice("candidates", self.candidates, CANDIDATES)
 
 
 @dataclass(frozen=True)
@@ -85,7 +107,8 @@ class FinetuneRecipe:
     )
     scratch_epochs: int = 100  # of everything, without the head's epochs, when step 2 was skipped
     view: AugmentRecipe = FINETUNE_VIEW
-    windows_per_game: int = 50  # an epoch, uniform, first and last of each half always among them
+    sampler: str = "uniform"  # with the first and last window of each half; or "stratified", "every-second"
+    windows_per_game: int = 50  # an epoch; "every-second" takes a window at every whole second instead
     mask_share: float = 0.25  # α2, in training only
     mixup_alpha: float = 0.1  # 0 is off
     classes: tuple[str, ...] = SOCCERNET_CLASSES
@@ -94,9 +117,18 @@ class FinetuneRecipe:
     spot: SpotRecipe = field(default_factory=SpotRecipe)
     precision: str = "auto"
 
+    def __post_init__(self):
+        _check_choice("sampler", self.sampler, SAMPLERS)
+
 
 STAGES = {
     "pretrain-spatial": PretrainSpatialRecipe,
     "distill": DistillRecipe,
     "finetune": FinetuneRecipe,
 }
+
+
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        choices = " or ".join(f'"{choice}"' for choice in known)
+        raise InputError(f"{name} is {value!r}", remedy=f"use {choices}")

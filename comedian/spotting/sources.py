@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from comedian import distributed
 from comedian.errors import InputError
 from comedian.formats.checkpoint import Geometry
 from comedian.formats.frames import FramesFile
@@ -18,7 +19,9 @@ from comedian.models.spotter import Spotter
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.ahead import ahead
 from comedian.spotting.infer import Scores, are_alike, join, score_stream
-from comedian.video import probe, sample_frames
+from comedian.spotting.shares import in_order
+from comedian.stretches import cores, sample_apart
+from comedian.video import probe
 
 FRAMES_AHEAD = 256  # decoded frames that may wait for the network
 
@@ -87,6 +90,8 @@ def score_sources(
 ) -> Iterator[HalfScores]:
     """Score halves one after the other; yield runs of final scores, several a half, in time order.
 
+    Several processes share the halves: the first one yields the scores of all, the others nothing.
+
     Args:
         spotters: several are averaged.
         report: moves a progress bar (task, seconds done, seconds in all).
@@ -98,11 +103,23 @@ def score_sources(
     """
     for source in sources:
         _check_frames(source, spotters[0].geometry)
-    for number, source in enumerate(sources, start=1):
-        task = f"{number}/{len(sources)} {source.path.name}"
-        for part in score_source(source, spotters, spot, device, say):
-            report(task, part.seconds[-1], source.duration_seconds)
-            yield HalfScores(source.video, source.half, part.seconds, part.probabilities)
+
+    def work(number: int) -> Iterator[Scores | str]:
+        """Scores of a half, and after them what is to be said of it if somebody else is to say it."""
+        remarks: list[str] = []
+        hear = remarks.append if distributed.rank() else say
+        yield from score_source(sources[number], spotters, spot, device, hear)
+        yield from remarks
+
+    for number, items in enumerate(in_order(len(sources), work)):
+        source = sources[number]
+        task = f"{number + 1}/{len(sources)} {source.path.name}"
+        for item in items:
+            if isinstance(item, str):
+                say(item)
+                continue
+            report(task, item.seconds[-1], source.duration_seconds)
+            yield HalfScores(source.video, source.half, item.seconds, item.probabilities)
         report(task, 1.0, 1.0)
 
 
@@ -118,12 +135,13 @@ def score_source(
     if source.frames is not None:
         frames = stream_frames(source.frames)
     else:
-        frames = sample_frames(
+        frames = sample_apart(
             source.path,
             fps=geometry.fps,
             size=(geometry.width, geometry.height),
             sampling=geometry.sampling,
             on_damage=lambda message: say(f"{source.path}: {message}"),
+            processes=_decoders(device),
         )
     return score_stream(ahead(frames, FRAMES_AHEAD), spotters, spot, device)
 
@@ -140,7 +158,12 @@ def score_video(
 
 
 def average_saved(files: Sequence[ScoresFile]) -> Iterator[HalfScores]:
-    """The halves of saved scores; a half that several files hold is averaged, as an ensemble."""
+    """The halves of saved scores; a half that several files hold is averaged, as an ensemble.
+
+    Of several processes only the first one has anything to do.
+    """
+    if distributed.rank():
+        return
     found: dict[tuple[str, int], list[HalfScores]] = {}
     for file in files:
         if file.classes != files[0].classes:
@@ -168,6 +191,11 @@ def stream_frames(file: FramesFile, chunk: int = 64) -> Iterator[tuple[float, np
     for start in range(0, len(file), chunk):
         indices = range(start, min(start + chunk, len(file)))
         yield from zip(file.seconds[indices.start : indices.stop].tolist(), file.read(indices), strict=True)
+
+
+def _decoders(device: torch.device) -> int:
+    """Processes that decode a video: on a CPU one keeps ahead of the network, a GPU waits for all of them."""
+    return max(1, cores() // distributed.world_size()) if device.type == "cuda" else 1
 
 
 def _sources_of(path: Path, root: str | Path | None) -> list[Source]:

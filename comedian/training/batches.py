@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from comedian import distributed
 from comedian.augment import apply, draw
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.model import ModelRecipe
-from comedian.training import distributed
 
 
 def shuffled_batches(clips: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,14 +5,15 @@ Letters: B windows, T frames, L tokens of a window, N frames of a half, D width,
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from comedian.clips import ClipLoader, Halves, share_between_halves, stratified_windows
-from comedian.errors import InputError
+from comedian import distributed
+from comedian.clips import ClipLoader, Halves, draw_clips
 from comedian.formats.bank import Bank
 from comedian.losses.sce import sce_loss, sce_loss_queue, targets
 from comedian.models.heads import projector
@@ -22,7 +23,6 @@ from comedian.models.spotter import copy_temporal_from_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import DistillRecipe
-from comedian.training import distributed
 from comedian.training.batches import random_view, shuffled_batches
 from comedian.training.loop import Run, fit
 from comedian.training.masks import draw_masks
@@ -81,8 +81,6 @@ def distill(
     Raises:
         InputError: a half is not in the bank or shorter than a window, or the start does not fit.
     """
-    if recipe.candidates not in ("bank", "queue"):
-        raise InputError(f"candidates is {recipe.candidates!r}", remedy='use "bank" or "queue"')
     torch.manual_seed(seed_of(run.seed, "start"))
     spatial = start_spatial(init, recipe.model, halves)
     temporal = TemporalTransformer(recipe.model)
@@ -90,15 +88,14 @@ def distill(
         copy_temporal_from_spatial(spatial, temporal)
     step = DistillStep(spatial, temporal, bank, recipe)
     num_frames, batch = recipe.model.num_frames, recipe.optim.batch_size
-    per_half = share_between_halves(halves.games, recipe.windows_per_game)
-    steps = halves.steps(sum(per_half), batch)
+    draw = partial(draw_clips, recipe.sampler, halves, num_frames, recipe.windows_per_game)
+    steps = halves.steps(len(draw(np.random.default_rng())), batch)
     rows = list(_token_rows(bank, halves))
     with closing(ClipLoader(halves.files, num_frames, run.workers, run.device.type == "cuda")) as loader:
 
-        def batches(epoch: int):
+        def batches(epoch: int, first: int):
             rng = np.random.default_rng(seed_of(run.seed, "windows", epoch))
-            windows = stratified_windows(halves.files, num_frames, per_half, rng)
-            chosen = shuffled_batches(windows, batch, rng)
+            chosen = shuffled_batches(draw(rng), batch, rng)[first:]
             for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
                 own = [rows[half][start : start + num_frames : TUBELET_FRAMES] for half, start in clips]
                 yield frames.to(run.device), torch.stack(own).to(run.device)

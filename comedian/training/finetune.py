@@ -7,26 +7,26 @@ import math
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from comedian.clips import ClipLoader, Halves, share_between_halves, uniform_windows
+from comedian import distributed
+from comedian.clips import ClipLoader, Halves, draw_clips
 from comedian.errors import InputError
-from comedian.formats.checkpoint import read_header
 from comedian.formats.labels import Action
 from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
-from comedian.models.load import load_trunk
+from comedian.models.load import load_trunk, read_weights_header
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
 from comedian.spotting.infer import SlidingSpotter
-from comedian.training import distributed
 from comedian.training.batches import random_view, shuffled_batches
 from comedian.training.loop import Run, fit
 from comedian.training.masks import draw_masks
 from comedian.training.schedule import seed_of
-from comedian.training.start import check_start, finish, is_ours, start_spatial
+from comedian.training.start import check_start, finish, is_weights, start_spatial
 from comedian.training.state import interrupted_stage
 from comedian.training.validate import Validation
 
@@ -131,7 +131,7 @@ def start_spotter(init: str | None, recipe: FinetuneRecipe, halves: Halves) -> t
     spotter.geometry, spotter.spot = halves.geometry, recipe.spot
     set_prior(spotter.temporal.head, recipe.head_prior)
     spotter.spatial = start_spatial(init, recipe.model, halves)
-    header = read_header(init) if is_ours(init) else None
+    header = read_weights_header(init) if is_weights(init) else None
     if header is None or header.kind == "spatial":
         return spotter, False
     check_start(init, header, recipe.model, halves, spatial_only=False)
@@ -163,8 +163,8 @@ def _train(
 ) -> None:
     """One of the two stages, with an optimiser and a schedule of its own."""
     recipe, num_frames = step.recipe, step.recipe.model.num_frames
-    per_half = share_between_halves(halves.games, recipe.windows_per_game)
-    steps = halves.steps(sum(per_half), optim.batch_size)
+    draw = partial(draw_clips, recipe.sampler, halves, num_frames, recipe.windows_per_game)
+    steps = halves.steps(len(draw(np.random.default_rng())), optim.batch_size)
 
     def after_epoch(epoch: int) -> dict:
         if validation is None:
@@ -176,10 +176,9 @@ def _train(
 
     with closing(ClipLoader(halves.files, num_frames, run.workers, run.device.type == "cuda")) as loader:
 
-        def batches(epoch: int):
+        def batches(epoch: int, first: int):
             rng = np.random.default_rng(seed_of(run.seed, name, "windows", epoch))
-            windows = uniform_windows(halves.files, num_frames, per_half, rng)
-            chosen = shuffled_batches(windows, optim.batch_size, rng)
+            chosen = shuffled_batches(draw(rng), optim.batch_size, rng)[first:]
             for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
                 of_frames = [labels[half][start : start + num_frames] for half, start in clips]
                 yield frames.to(run.device), token_labels(torch.stack(of_frames)).to(run.device)
@@ -203,6 +202,12 @@ def _half_labels(seconds: np.ndarray, actions: Sequence[Action], recipe: Finetun
 def _partners(batch: int) -> Tensor:
     """Neighbours 0-1, 2-3 … mix with each other: batches are shuffled, and processes need no exchange.
 
-    With an odd number of windows a process, its last one stays as it is.
+    The last of an odd number stays as it is; in several processes that is an InputError, since there would
+    be more of those than in one.
     """
+    if batch % 2 and distributed.world_size() > 1:
+        raise InputError(
+            f"mixup takes pairs of windows, each process has {batch}",
+            remedy="choose a --batch-size that gives each an even number, or --set mixup_alpha=0",
+        )
     return torch.arange(batch).bitwise_xor(1).clamp(max=batch - 1)

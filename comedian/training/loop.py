@@ -1,20 +1,21 @@
 """The loop that every training step shares: steps, learning rate, precision, clipping, resuming."""
 
-import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from comedian import distributed
 from comedian.errors import InputError
 from comedian.recipes.stages import OptimRecipe
-from comedian.training import distributed
 from comedian.training.optim import adamw
 from comedian.training.schedule import learning_rate, seed_of
-from comedian.training.state import restore, save_state
+from comedian.training.state import Place, restore, save_state
+
+STATE_STEPS = 250  # a long epoch's state is kept this often: minutes of work, against a second of writing
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Run:
     Attributes:
         output: the weights file; the state for resuming lies beside it while the stage runs.
         resume: go on from that state, if there is one.
+        made_from: option -> what it named, such as a hash; a run goes on only with the same.
         report: moves a progress bar (task, done, total).
         emit: takes one dict per epoch.
     """
@@ -33,6 +35,7 @@ class Run:
     workers: int = 2
     seed: int = 0
     resume: bool = False
+    made_from: dict[str, str | None] = field(default_factory=dict)
     report: Callable[[str, float, float], None] = lambda task, done, total: None
     emit: Callable[[dict], None] = lambda record: None
 
@@ -48,7 +51,7 @@ def fit(
     optim: OptimRecipe,
     peak_lr: float,
     steps_per_epoch: int,
-    batches: Callable[[int], Iterable[tuple]],
+    batches: Callable[[int, int], Iterable[tuple]],
     run: Run,
     after_step: Callable[[int, int], None] = lambda number, total: None,
     after_epoch: Callable[[int], dict] = lambda epoch: {},
@@ -58,7 +61,8 @@ def fit(
     Args:
         name: the stage's name, in progress, records, seeds and the state file.
         step: it has the stage's `recipe`, which says the precision and guards the state file.
-        batches: epoch -> this process's batches, `steps_per_epoch` of them.
+        batches: epoch, number of the first step -> this process's batches of the epoch from there on; the
+            whole epoch has `steps_per_epoch`.
         after_step: called with the number of the step just done and the total.
         after_epoch: called with the epoch just done; what it returns joins the epoch's record.
 
@@ -69,12 +73,15 @@ def fit(
     step.to(run.device)  # before the optimiser, whose state is loaded to where the parameters are
     optimizer = adamw(step, optim, run.device)
     identity = {"seed": run.seed, "recipe": step.recipe, f"steps an epoch of {name}": steps_per_epoch}
-    done = restore(run.state_path, name, identity, step, optimizer) if run.resume else 0
+    identity |= run.made_from
+    place = restore(run.state_path, name, identity, step, optimizer) if run.resume else Place(name)
     model = distributed.together(step)
-    for epoch in range(done, optim.epochs):
-        began, losses = time.perf_counter(), []
+    while (epoch := place.epoch) < optim.epochs:
+        began = time.perf_counter()
+        losses = [torch.tensor(loss, device=run.device) for loss in place.losses]
+        first = len(losses)
         step.train()
-        for number, batch in enumerate(batches(epoch), start=epoch * steps_per_epoch):
+        for number, batch in enumerate(batches(epoch, first), start=epoch * steps_per_epoch + first):
             rate = learning_rate(number, steps_per_epoch, optim, peak_lr)
             generator = _seeded(run.seed, name, number)
             with precision:
@@ -82,9 +89,14 @@ def fit(
             losses.append(_descend(loss, optimizer, rate, optim.clip_norm))
             after_step(number, optim.epochs * steps_per_epoch)
             run.report(f"{name} {epoch + 1}/{optim.epochs}", len(losses), steps_per_epoch)
-        record = {"stage": name, "epoch": epoch + 1, "loss": _mean_loss(losses, name, epoch), "lr": rate}
+            if len(losses) % STATE_STEPS == 0 and len(losses) < steps_per_epoch:
+                place = Place(name, epoch, tuple(_everyones(losses, name, epoch).tolist()))
+                save_state(run.state_path, place, identity, step, optimizer)
+        loss = _everyones(losses, name, epoch).mean().item()
+        record = {"stage": name, "epoch": epoch + 1, "loss": loss, "lr": rate}
         record |= {"seconds": round(time.perf_counter() - began, 2), **after_epoch(epoch)}
-        save_state(run.state_path, name, epoch + 1, identity, step, optimizer)
+        place = Place(name, epoch + 1)
+        save_state(run.state_path, place, identity, step, optimizer)
         if distributed.rank() == 0:
             run.emit(record)
 
@@ -118,10 +130,10 @@ def _descend(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float, clip_n
     return loss.detach()
 
 
-def _mean_loss(losses: list[Tensor], name: str, epoch: int) -> float:
-    """Mean of an epoch's losses over steps and processes; InputError if it is not finite."""
-    loss = distributed.mean(torch.stack(losses).mean()).item()
-    if not math.isfinite(loss):
-        what = f"{name}: the loss is {loss} after epoch {epoch + 1}"
+def _everyones(losses: list[Tensor], name: str, epoch: int) -> Tensor:
+    """The losses of steps, each the mean over processes; InputError unless they are finite."""
+    shared = distributed.mean(torch.stack(losses))
+    if not (finite := shared.isfinite()).all():
+        what = f"{name}: the loss is {shared[~finite][0]} in epoch {epoch + 1}"
         raise InputError(what, remedy="lower the learning rate")
-    return loss
+    return shared

@@ -4,20 +4,21 @@ Letters: B clips, K width of queries and keys.
 """
 
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from comedian.clips import ClipLoader, Halves, every_second
+from comedian import distributed
+from comedian.clips import ClipLoader, Halves, draw_clips
 from comedian.losses.moco import moco_loss
 from comedian.models.heads import predictor, projector
 from comedian.models.momentum import KeyQueue, MomentumTwin, ema_momentum
 from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import PretrainSpatialRecipe
-from comedian.training import distributed
 from comedian.training.batches import random_view, shuffled_batches
 from comedian.training.loop import Run, fit
 from comedian.training.schedule import seed_of
@@ -77,16 +78,16 @@ def pretrain_spatial(
     """
     torch.manual_seed(seed_of(run.seed, "start"))
     step = MocoStep(start_spatial(init, recipe.model, halves), recipe)
-    clips = every_second(halves.files)
+    draw = partial(draw_clips, recipe.sampler, halves, TUBELET_FRAMES, recipe.clips_per_game)
     batch = recipe.optim.batch_size
-    steps = halves.steps(len(clips), batch)
+    steps = halves.steps(len(draw(np.random.default_rng())), batch)
     with closing(
         ClipLoader(halves.files, TUBELET_FRAMES, run.workers, run.device.type == "cuda")
     ) as loader:
 
-        def batches(epoch: int):
+        def batches(epoch: int, first: int):
             rng = np.random.default_rng(seed_of(run.seed, "clips", epoch))
-            for frames in loader.batches(shuffled_batches(clips, batch, rng)):
+            for frames in loader.batches(shuffled_batches(draw(rng), batch, rng)[first:]):
                 yield (frames.to(run.device),)
 
         peak_lr = recipe.optim.peak_lr()

@@ -6,34 +6,43 @@ from pathlib import Path
 
 from torch import nn
 
+from comedian import distributed
 from comedian.clips import Halves
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Header, read_header, save_checkpoint
+from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.provenance import provenance
-from comedian.models.load import load_spatial
+from comedian.models.hub import fetch
+from comedian.models.load import load_spatial, read_weights_header
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import build_spatial
-from comedian.models.timm_start import load_timm_spatial
+from comedian.models.timm_start import is_timm, load_timm_spatial, timm_parts
 from comedian.recipes.model import ModelRecipe
-from comedian.training import distributed
 from comedian.training.loop import Run
 
 TEMPORAL_FIELDS = ("num_tokens", "temporal_depth", "temporal_heads", "drop_path")
 
 
-def is_ours(init: str | None) -> bool:
-    """Whether `--init` names a weights file of ours (and not nothing, or a timm model)."""
-    return init is not None and not init.startswith("timm:")
+def is_weights(init: str | None) -> bool:
+    """Whether `--init` names weights of a step, ours or the authors' (and not nothing, or a timm model)."""
+    return init is not None and not is_timm(init)
+
+
+def start_files(init: str | None) -> list[Path]:
+    """The local files that a start is read from."""
+    if is_weights(init):
+        return [Path(fetch(init))]
+    file = timm_parts(init)[1] if init else None
+    return [file] if file else []
 
 
 def start_spatial(init: str | None, model: ModelRecipe, halves: Halves) -> SpatialEncoder:
-    """A spatial transformer: random, from `timm:NAME`, or from a weights file of ours."""
+    """A spatial transformer: random, from `timm:NAME` or `timm:NAME@FILE`, or from weights of a step."""
     spatial = build_spatial(model)
-    if is_ours(init):
-        check_start(init, read_header(init), model, halves, spatial_only=True)
+    if is_weights(init):
+        check_start(init, read_weights_header(init), model, halves, spatial_only=True)
         spatial.load_state_dict(load_spatial(init).state_dict())
     elif init is not None:
-        load_timm_spatial(spatial, init.removeprefix("timm:"))
+        load_timm_spatial(spatial, init)
     return spatial
 
 
@@ -79,14 +88,13 @@ def finish(
     if distributed.rank() != 0:
         return
     resolved = {"preset": preset, **asdict(recipe)}
-    files = [init, *parents] if is_ours(init) else parents
     header = Header(
         kind=kind,
         model=recipe.model,
         classes=classes,
         geometry=halves.geometry,
         recipe=resolved,
-        provenance=provenance(resolved, files),
+        provenance=provenance(resolved, [*start_files(init), *parents]),
     )
     tensors = {
         f"{prefix}.{name}": value

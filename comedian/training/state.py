@@ -1,8 +1,8 @@
-"""The state file of an interrupted stage: written whole after every epoch, removed when the stage ends."""
+"""The state file of an interrupted stage: written whole again and again, removed when the stage ends."""
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from zipfile import BadZipFile, ZipFile
@@ -10,53 +10,76 @@ from zipfile import BadZipFile, ZipFile
 import torch
 from torch import nn
 
+from comedian import distributed
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
-from comedian.training import distributed
 
-FORMAT = "comedian training state 1"
+FORMAT = "comedian training state 2"
 ANEW = "delete it to begin anew"
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where in a stage a state was kept.
+
+    Attributes:
+        epoch: whole epochs behind it.
+        losses: of the steps of the epoch it is in.
+    """
+
+    stage: str
+    epoch: int = 0
+    losses: tuple[float, ...] = ()
+
+
 def save_state(
-    path: Path, stage: str, epoch: int, identity: dict, step: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path, place: Place, identity: dict, step: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Write what resuming needs after `epoch` epochs of a stage; rank 0 only.
+    """Write what resuming at a place needs; rank 0 only.
 
     Args:
         identity: what must be the same when the run goes on; recipes and plain values.
     """
     if distributed.rank() == 0:
-        state = {"format": FORMAT, "stage": stage, "epoch": epoch, "identity": dict(_flat(identity))}
+        state = {"format": FORMAT, **vars(place), "identity": dict(_flat(identity))}
         state |= {"step": step.state_dict(), "optimizer": optimizer.state_dict()}
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
-    distributed.barrier()
 
 
 def restore(
     path: Path, stage: str, identity: dict, step: nn.Module, optimizer: torch.optim.Optimizer
-) -> int:
-    """Load the state of an interrupted run; return how many epochs of `stage` it has done.
+) -> Place:
+    """Load the state of an interrupted run; return its place in `stage`.
 
-    Without a state, or when it is that of the stage before, there are none.
+    Without a state, or when it is that of the stage before, that is the beginning.
 
     Raises:
-        InputError: the file is damaged, or its run was another one.
+        InputError: the file is damaged, its run was another one, or not all processes see it.
     """
+    place = _restore(path, stage, identity, step, optimizer)
+    if any(other != place for other in distributed.gather_lists([place])):
+        raise InputError("is not the same for all processes", path, "keep it where every machine sees it")
+    return place
+
+
+def _restore(
+    path: Path, stage: str, identity: dict, step: nn.Module, optimizer: torch.optim.Optimizer
+) -> Place:
+    """What this process finds."""
     if not path.exists():
-        return 0
+        return Place(stage)
     state = _load(path)
     _check(state["identity"], dict(_flat(identity)), path)
     if state["stage"] != stage:
-        return 0
+        return Place(stage)
     try:
         step.load_state_dict(state["step"])
         optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"is of another network: {reason}", path, ANEW) from None
-    return state["epoch"]
+    return Place(stage, state["epoch"], state["losses"])
 
 
 def interrupted_stage(path: Path) -> str | None:

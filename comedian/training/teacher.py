@@ -9,24 +9,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import timm
 import torch
-from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from comedian.augment import to_input
 from comedian.bank import Part, build_bank
 from comedian.clips import ClipLoader, Halves
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Geometry, read_header
+from comedian.formats.checkpoint import Geometry
 from comedian.formats.games import Game
-from comedian.models.load import load_spatial, load_trunk
+from comedian.models.hub import fetch
+from comedian.models.load import load_spatial, load_trunk, read_weights_header
+from comedian.models.timm_start import is_timm, timm_model, timm_parts
 from comedian.recipes.bank import BankRecipe
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.soft_targets import Report
 
 WINDOW_BATCH = 8  # windows that pass a temporal transformer together
-SHOWN = 300  # characters of another library's error
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,16 @@ def load_teacher(text: str) -> Teacher:
 
     Args:
         text: `timm:NAME` (downloads its weights if they are not there), `timm:NAME@FILE`, or a weights
-            file of ours: tokens of the spatial transformer if it is a spatial file, else output tokens
-            of the temporal transformer, before the head.
+            file, ours or the authors' or on the hub (`hf:…`): tokens of the spatial transformer if it is
+            a spatial file, else output tokens of the temporal transformer, before the head.
 
     Raises:
         InputError: no such model or file, or its weights cannot be had.
     """
-    if text.startswith("timm:"):
-        name, _, file = text.removeprefix("timm:").partition("@")
-        return _timm_teacher(name, Path(file) if file else None)
-    return _spatial_teacher(text) if read_header(text).kind == "spatial" else _trunk_teacher(text)
+    if is_timm(text):
+        return _timm_teacher(*timm_parts(text))
+    file = fetch(text)
+    return _spatial_teacher(file) if read_weights_header(file).kind == "spatial" else _trunk_teacher(file)
 
 
 def bank_from_frames(
@@ -173,13 +172,13 @@ def _features(
 
 
 def _spatial_teacher(file: str) -> Teacher:
-    header, spatial = read_header(file), load_spatial(file)
+    header, spatial = read_weights_header(file), load_spatial(file)
     encode = _encoder(spatial, header)
     return Teacher(f"spatial {Path(file).name}", (Path(file),), spatial, encode, geometry=header.geometry)
 
 
 def _trunk_teacher(file: str) -> Teacher:
-    header = read_header(file)
+    header = read_weights_header(file)
     spatial, temporal = load_trunk(file)
     length = header.model.num_tokens
     return Teacher(
@@ -199,9 +198,7 @@ def _encoder(spatial, header) -> Callable[[Tensor], Tensor]:
 
 def _timm_teacher(name: str, file: Path | None) -> Teacher:
     """An image model's pooled features, averaged over the two frames of a tubelet."""
-    if file is not None and not file.is_file():
-        raise InputError("no such weights file", file, "check the path")
-    model = _timm_model(name, file).eval()
+    model = timm_model(name, file).eval()
     config = model.pretrained_cfg
     size, mean, std = config["input_size"][1:], config["mean"], config["std"]
 
@@ -212,28 +209,3 @@ def _timm_teacher(name: str, file: Path | None) -> Teacher:
 
     text = f"timm:{name}" + (f"@{file.name}" if file else "")
     return Teacher(text, (file,) if file else (), model, encode)
-
-
-def _timm_model(name: str, file: Path | None) -> nn.Module:
-    """A timm model without its classifier, with weights of `file`, or its own (downloaded)."""
-    if ":" not in name and not timm.is_model(name):
-        raise InputError(f"timm has no model {name!r}", remedy="timm.list_models() lists them")
-    try:
-        model = timm.create_model(name, pretrained=file is None, num_classes=0)
-        if file is not None:
-            model.load_state_dict(_without_classifier(model, load_state_dict(str(file))))
-        return model
-    except Exception as error:  # of many libraries: the hub's, HTTP, sockets, pickle, timm's own
-        reason = " ".join((str(error) or type(error).__name__).split())
-        raise InputError(
-            f"cannot get the weights of timm's {name!r}: {reason[:SHOWN]}",
-            file,
-            "check the name, the file and the network; a file is given as timm:NAME@FILE",
-        ) from error
-
-
-def _without_classifier(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict that may hold a classifier, for a model that has none (timm is not strict then)."""
-    heads = model.pretrained_cfg["classifier"] or ()
-    prefixes = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
-    return {key: value for key, value in state.items() if not key.startswith(prefixes)}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from comedian import distributed
 from comedian.clips import Halves
 from comedian.formats.labels import Action
 from comedian.models.spotter import Spotter
@@ -12,7 +13,6 @@ from comedian.spotting.infer import join, score_stream, to_spots
 from comedian.spotting.metrics import GameResult, evaluate
 from comedian.spotting.sources import stream_frames
 from comedian.spotting.suppress import suppress
-from comedian.training import distributed
 
 
 @dataclass(frozen=True)

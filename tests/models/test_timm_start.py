@@ -61,6 +61,25 @@ def test_a_still_clip_gives_the_images_feature(recipe, suffix, tmp_path):
     )
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@torch.no_grad()
+def test_a_named_model_from_a_file(suffix, tmp_path):
+    torch.manual_seed(0)
+    model, path = timm.create_model("test_vit", num_classes=3).eval(), tmp_path / f"image{suffix}"
+    (save_file if suffix == ".safetensors" else torch.save)(model.state_dict(), path)
+    recipe = replace(
+        VIT, image_height=160, image_width=160, embed_dim=64, depth=6, num_heads=2, mlp_ratio=3.0
+    )
+    spatial = build_spatial(replace(recipe, temporal_heads=2)).eval()
+    load_timm_spatial(spatial, f"timm:test_vit@{path}")
+    image = torch.randn(1, 3, 160, 160)
+    clip = image[:, :, None].expand(-1, -1, 2, -1, -1)
+    wanted = model.forward_features(image)[:, 0]
+    torch.testing.assert_close(spatial.encode(clip), wanted, rtol=1e-5, atol=1e-5)
+    with pytest.raises(InputError, match=r"cannot get the weights of timm's 'test_vit2': .*timm:NAME@FILE"):
+        load_timm_spatial(spatial, f"timm:test_vit2@{path}")
+
+
 def test_position_tables_of_another_grid_are_interpolated(tmp_path):
     path = str(tmp_path / "image.safetensors")
     model = image_model(VIT, 64)
@@ -106,8 +125,9 @@ def test_weights_that_do_not_fit_are_refused_by_name(tmp_path):
 
 def test_files_that_hold_no_weights_are_refused(tmp_path):
     spatial = build_spatial(VIT)
-    with pytest.raises(InputError, match="no such weights file"):
-        load_timm_spatial(spatial, str(tmp_path / "absent.pth"))
+    for text in ("{}", "timm:{}", "timm:test_vit@{}"):
+        with pytest.raises(InputError, match=r"absent\.pth: no such weights file"):
+            load_timm_spatial(spatial, text.format(tmp_path / "absent.pth"))
     for name in ("text.pth", "text.safetensors"):
         (tmp_path / name).write_text("not weights")
         with pytest.raises(InputError, match="is not a readable file of tensors"):
@@ -119,7 +139,9 @@ def test_files_that_hold_no_weights_are_refused(tmp_path):
 
 def test_pickled_code_is_never_run(tmp_path):
     torch.save({"model": nn.Linear(2, 2)}, tmp_path / "code.pth")
-    with pytest.raises(InputError, match="is not a readable file of tensors"):
+    with pytest.raises(
+        InputError, match=r"holds torch\.nn\.modules\.linear\.Linear, whose code is not run"
+    ):
         load_timm_spatial(build_spatial(VIT), str(tmp_path / "code.pth"))
 
 
@@ -133,7 +155,7 @@ def test_models_by_name(monkeypatch):
         raise OSError("cannot reach the hub\nsecond line")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(InputError, match="cannot reach the hub; check the name and the network") as caught:
+    with pytest.raises(InputError, match="cannot reach the hub second line; check the name") as caught:
         load_timm_spatial(spatial, "vit_tiny_patch16_224")
     assert "\n" not in str(caught.value)
     model = image_model(VIT, 48)

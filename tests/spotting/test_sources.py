@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from comedian.errors import InputError
 from comedian.formats.scores import HalfScores, ScoresFile, write_scores
@@ -47,7 +48,9 @@ def test_runs_of_scores_join_to_what_score_video_gives(tiny):
     sources, _ = find_sources([tiny.video.parent])
     seen, said = [], []
     report = lambda task, done, total: seen.append((task, done / total))  # noqa: E731
-    runs = list(score_sources(sources, spotters, spotters[0].spot, "cpu", report, said.append))
+    runs = list(
+        score_sources(sources, spotters, spotters[0].spot, torch.device("cpu"), report, said.append)
+    )
     halves = join_halves(runs)
     assert [half.half for half in halves] == [1, 2]
     assert [half.video for half in halves] == [str(source.path) for source in sources]

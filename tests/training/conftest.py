@@ -61,7 +61,7 @@ def driven(inputs: Path, *tasks: str, processes: int = 1) -> int:
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [*(torchrun if processes > 1 else []), "-m", "tests.training.stages", str(inputs), *tasks]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, timeout=120).returncode
+    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, timeout=300).returncode
 
 
 def read_records(output: Path) -> list[dict]:

@@ -3,7 +3,8 @@
     python -m tests.training.stages FOLDER TASK…
 
 with FOLDER from `make_inputs` and TASK one of
-    STAGE:OUTPUT[:resume|:kill=EPOCH|:calm]    train; the epochs' records go to OUTPUT.jsonl
+    STAGE:OUTPUT[:kill=STEPS|:calm]            train; the epochs' records go to OUTPUT.jsonl, the losses
+                                               of a calm run's steps to OUTPUT.losses
     score:WEIGHTS:OUTPUT.npy                   raw scores of the first half
 
 The pictures are noise. Networks have two blocks of each kind, since the first one is never skipped.
@@ -13,13 +14,17 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from comedian import distributed
 from comedian.clips import Halves
+from comedian.distributed import processes
 from comedian.formats.bank import Bank, BankHalf, Reduction, write_bank
 from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.frames import write_frames
@@ -37,8 +42,8 @@ from comedian.recipes.stages import (
 )
 from comedian.soft_targets import soft_targets
 from comedian.spotting.sources import score_video
+from comedian.training import loop
 from comedian.training.distill import distill
-from comedian.training.distributed import processes
 from comedian.training.finetune import finetune
 from comedian.training.loop import Run
 from comedian.training.pretrain_spatial import pretrain_spatial
@@ -102,6 +107,7 @@ def make_inputs(folder: Path) -> None:
     write_tiny_bank(folder / "bank.h5", open_halves(folder))
     for kind in ("spatial", "distilled", "spotter"):
         write_weights(folder / f"{kind}.safetensors", kind, open_halves(folder))
+    write_weights(folder / "swin.safetensors", "distilled", open_halves(folder), SWIN)
 
 
 def write_half(path: Path, images: np.ndarray, half: int) -> None:
@@ -187,15 +193,39 @@ def calm(recipe):
     return replace(recipe, **changes)
 
 
+@contextmanager
+def noted_losses() -> Iterator[list[float]]:
+    """A list to which every step of the loop adds its loss, the mean over processes."""
+    losses, descend = [], loop._descend
+
+    def note(loss: torch.Tensor, *rest) -> torch.Tensor:
+        losses.append(distributed.mean(loss.detach()).item())
+        return descend(loss, *rest)
+
+    loop._descend = note
+    try:
+        yield losses
+    finally:
+        loop._descend = descend
+
+
 def _train_task(folder: Path, stage: str, output: str, how: str, device: torch.device) -> None:
+    steps = []
+
     def emit(record: dict) -> None:
         with open(f"{output}.jsonl", "a") as file:
             file.write(json.dumps(record) + "\n")
-        if how == f"kill={record['epoch']}":
+
+    def report(task: str, done: float, total: float) -> None:
+        steps.append(task)
+        if how == f"kill={len(steps)}":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    run = Run(Path(output), device, resume=how == "resume", emit=emit)
-    train(folder, stage, run, calm(RECIPES[stage]) if how == "calm" else RECIPES[stage])
+    run = Run(Path(output), device, emit=emit, report=report)
+    with noted_losses() as losses:
+        train(folder, stage, run, calm(RECIPES[stage]) if how == "calm" else RECIPES[stage])
+    if how == "calm" and distributed.rank() == 0:
+        Path(f"{output}.losses").write_text(json.dumps(losses))
 
 
 def _score_task(folder: Path, weights: str, output: str) -> None:

@@ -1,6 +1,7 @@
 """Step 2 against Eq. 3-6 over the dense bank, its masks, its alignment in time, and its run."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -186,6 +187,17 @@ def test_tokens_take_the_row_nearest_to_the_middle_of_their_frames(inputs, tmp_p
                 assert row == some.start + int(np.argmin(distances))
     assert starts == {0, 1}
     assert len(seen) == 3 * (2 * DISTILL.windows_per_game // DISTILL.optim.batch_size)
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [(0.25, [0, 1, 1, 2, 2, 3, 3]), (0.3, [1, 1, 2, 2, 3, 3, 4])],  # half-way it is the earlier row
+)
+def test_tokens_are_placed_by_the_times_of_their_frames(bank, start, expected):
+    """Rows lie at whole seconds, the first tokens' middles at start + 0.25, 0.75 and 1.25 s."""
+    half = SimpleNamespace(seconds=np.arange(8) / 2 + start, half=1)
+    (rows,) = module._token_rows(bank, SimpleNamespace(files=[half], name_of=lambda number: "a"))
+    assert (rows - bank.rows("a", 1).start).tolist() == expected
 
 
 def test_a_run_leaves_both_transformers_and_the_projector(inputs, a_run, monkeypatch):

@@ -1,16 +1,21 @@
 """Two processes learn what one does."""
 
+import json
+from datetime import timedelta
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from comedian import distributed
 from comedian.errors import InputError
-from comedian.training import distributed
+from comedian.training import finetune
 from comedian.training.batches import random_view, shuffled_batches
 from comedian.training.loop import _seeded
 from tests.training.conftest import driven, read_records
-from tests.training.stages import CPU, PRETRAIN, RECIPES, calm, train
+from tests.training.stages import CPU, PRETRAIN, RECIPES, calm, noted_losses, train
 
 STAGES = list(RECIPES)
 
@@ -27,7 +32,10 @@ def apart(inputs, tmp_path_factory):
 def test_two_processes_learn_what_one_does(inputs, a_run, apart, stage):
     records = []
     run = a_run(records=records)
-    train(inputs, stage, run, calm(RECIPES[stage]))
+    with noted_losses() as losses:
+        train(inputs, stage, run, calm(RECIPES[stage]))
+    assert json.loads(Path(f"{apart / stage}.losses").read_text()) == pytest.approx(losses, abs=1e-5)
+    assert len(set(losses)) == len(losses) > 5  # steps of all epochs, of both of finetune's stages
     found = read_records(apart / stage)
     assert [words(record) for record in found] == [words(record) for record in records]
     for ours, theirs in zip(records, found, strict=True):
@@ -98,6 +106,14 @@ def test_processes_share_the_draws_of_a_view(as_rank):
     torch.testing.assert_close(torch.cat(parts), view(frames, 0, 1))
 
 
+def test_an_odd_window_of_a_process_has_nobody_to_mix_with(as_rank):
+    assert finetune._partners(5).tolist() == [1, 0, 3, 2, 4]
+    as_rank(0)
+    assert finetune._partners(4).tolist() == [1, 0, 3, 2]
+    with pytest.raises(InputError, match="pairs of windows, each process has 5; choose a --batch-size"):
+        finetune._partners(5)
+
+
 def test_only_stochastic_depth_is_drawn_apart(as_rank):
     drawn = []
     for rank in (0, 1):
@@ -114,6 +130,57 @@ def test_alone_nothing_is_exchanged():
     assert distributed.gather(tensor) is tensor
     assert distributed.gather_lists([1, 2]) == [1, 2]
     assert distributed.mean(tensor[1]) == 1
+    assert distributed.mean(tensor) is tensor
     with distributed.processes(CPU) as device:
         assert device == CPU
         assert not torch.distributed.is_initialized()
+
+
+@pytest.fixture
+def started_as(monkeypatch):
+    """Give this process the environment that torchrun gives the process of a rank."""
+
+    def call(rank, port=1):
+        about = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost"}
+        about |= {"MASTER_PORT": port, "TORCHELASTIC_USE_AGENT_STORE": True}
+        for name, value in about.items():
+            monkeypatch.setenv(name, str(value))
+
+    return call
+
+
+def test_the_first_to_end_speaks_and_the_others_end_like_it(started_as):
+    agents = torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    found = []
+    for rank, status in ((1, 130), (0, 1), (2, 0)):
+        started_as(rank, agents.port)
+        found.append(distributed.ends_first(status))
+    assert found == [(True, 130), (False, 130), (False, 130)]
+
+
+def test_who_is_left_alone_speaks(started_as, monkeypatch):
+    monkeypatch.setattr(distributed, "FAREWELL", timedelta(seconds=0.2))
+    started_as(1)
+    assert distributed.ends_first(1) == (True, 1)
+
+
+def test_errors_of_the_connection_are_losses():
+    closed = "[/x/third_party/gloo/gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:1"
+    assert distributed.is_loss(RuntimeError(closed))
+    assert distributed.is_loss(torch.distributed.DistBackendError("NCCL error: remote process exited"))
+    assert not distributed.is_loss(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_each_process_has_a_gpu_of_its_own(started_as, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    started_as(1)
+    assert distributed._own_gpu(torch.device("cuda")) == torch.device("cuda:1")
+    with pytest.raises(
+        InputError, match="--device: each process has a GPU of its own, not cuda:0; say cuda"
+    ):
+        distributed._own_gpu(torch.device("cuda:0"))
+    started_as(2)
+    with pytest.raises(
+        InputError, match=r"2 of this machine has no GPU, there are 2; .*--nproc-per-node 2"
+    ):
+        distributed._own_gpu(torch.device("cuda"))

@@ -47,8 +47,8 @@ class Toy(nn.Module):
         return self.scale * ((x + noise) @ self.weight + self.bias).square().mean()
 
 
-def toy_batches(epoch):
-    return ((torch.full((2, 4), float(epoch + number)),) for number in range(STEPS))
+def toy_batches(epoch, first=0):
+    return ((torch.full((2, 4), float(epoch + number)),) for number in range(first, STEPS))
 
 
 def fit_toy(run, step=None, name="toy", optim=OPTIM, steps=STEPS, batches=toy_batches, **hooks):
@@ -148,13 +148,11 @@ def test_every_epoch_trains_in_training_mode(a_run):
 def test_a_lost_loss_is_told_and_nothing_is_kept_of_its_epoch(a_run, value):
     records = []
 
-    def batches(epoch):
+    def batches(epoch, first):
         return ((x * value if epoch == 2 else x,) for (x,) in toy_batches(epoch))
 
     run = a_run(records=records)
-    with pytest.raises(
-        InputError, match=r"^toy: the loss is (nan|inf) after epoch 3.*learning rate"
-    ) as told:
+    with pytest.raises(InputError, match=r"^toy: the loss is (nan|inf) in epoch 3.*learning rate") as told:
         fit_toy(run, batches=batches)
     assert "\n" not in str(told.value)
     assert len(records) == 2
@@ -194,6 +192,29 @@ def without_seconds(records):
     return [{key: value for key, value in record.items() if key != "seconds"} for record in records]
 
 
+@pytest.mark.parametrize("stop", range(1, 12))
+@pytest.mark.parametrize("state_steps", [1, 2, 1000])
+def test_a_run_stopped_at_any_step_resumes(a_run, monkeypatch, stop, state_steps):
+    monkeypatch.setattr(loop, "STATE_STEPS", state_steps)
+    records, calls, run = [], [], a_run(records=[])
+    whole = fit_toy(a_run("whole", records))
+
+    def report(task, done, total):
+        calls.append((task, done))
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+
+    found = []
+    run = replace(run, emit=found.append, report=report)
+    with pytest.raises(KeyboardInterrupt):
+        fit_toy(run)
+    resumed = fit_toy(replace(run, resume=True))
+    assert torch.equal(resumed.weight, whole.weight)
+    assert without_seconds(found) == without_seconds(records)
+    kept = [step for step in range(stop) if step % STEPS == 0 or step % STEPS % state_steps == 0]
+    assert len(calls) == stop + 12 - max(kept), "only what came after the last state is done again"
+
+
 @pytest.mark.parametrize("after", [1, 3, 4])
 def test_a_resumed_run_is_the_uninterrupted_one(a_run, after):
     records, run = [], a_run()
@@ -226,7 +247,9 @@ def test_a_later_stage_begins_anew_behind_an_earlier_one(a_run):
     ("change", "told"),
     [
         ({"seed": 1}, "was begun with seed = 0, now it is 1"),
-        ({"steps": 2, "batches": lambda epoch: list(toy_batches(epoch))[:2]}, "steps an epoch of toy = 3"),
+        ({"made_from": {"--init": "b"}}, "was begun with --init = 'a', now it is 'b'"),
+        ({"made_from": {"--init": None}}, "was begun with --init = 'a', now it is None"),
+        ({"steps": 2, "batches": lambda epoch, first: []}, "steps an epoch of toy = 3"),
         ({"step": Toy(ToyRecipe("bf16"))}, "recipe.precision = 'fp32', now it is 'bf16'"),
         (
             {"step": Toy(ToyRecipe(optim=replace(OPTIM, epochs=9)))},
@@ -238,11 +261,12 @@ def test_a_later_stage_begins_anew_behind_an_earlier_one(a_run):
     ],
 )
 def test_the_state_of_another_run_is_told(a_run, change, told):
-    run = a_run()
+    run = a_run(made_from={"--init": "a"})
     interrupted(run)
     kept = run.state_path.read_bytes()
-    run = replace(run, resume=True, seed=change.get("seed", 0))
-    options = {key: value for key, value in change.items() if key != "seed"}
+    of_run = {key: change[key] for key in ("seed", "made_from") if key in change}
+    run = replace(run, resume=True, **of_run)
+    options = {key: value for key, value in change.items() if key not in of_run}
     with pytest.raises(InputError, match=told) as error:
         fit_toy(run, **options)
     assert str(run.state_path) in str(error.value)

@@ -1,5 +1,6 @@
 """An interrupted stage that goes on ends as if nothing had happened."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -7,22 +8,25 @@ import torch
 from safetensors.torch import load_file
 
 from comedian.errors import InputError
+from comedian.training import loop
 from comedian.training.loop import Run
 from tests.training.conftest import read_records
-from tests.training.stages import CPU, DISTILL, RECIPES, train
+from tests.training.stages import CPU, DISTILL, RECIPES, SWIN, train
+
+STEPS = {"pretrain": 5, "distill": 2, "queue": 2, "finetune": 2}  # of an epoch
 
 
 @pytest.fixture(scope="session")
 def whole(inputs, tmp_path_factory):
-    """Weights and records of each stage, uninterrupted: whole(stage)."""
+    """Weights and records of each stage, uninterrupted: whole(stage), or of another recipe and start."""
     known = {}
 
-    def run(stage):
-        if stage not in known:
+    def run(stage, *start):
+        if (stage, *start) not in known:
             records, output = [], tmp_path_factory.mktemp("whole") / "weights"
-            train(inputs, stage, Run(output, CPU, emit=records.append))
-            known[stage] = load_file(output), [comparable(record) for record in records]
-        return known[stage]
+            train(inputs, stage, Run(output, CPU, emit=records.append), *start)
+            known[stage, *start] = load_file(output), [comparable(record) for record in records]
+        return known[stage, *start]
 
     return run
 
@@ -79,15 +83,57 @@ def test_a_resumed_stage_gives_the_same_weights_to_the_bit(inputs, a_run, whole,
     assert not run.state_path.exists()
 
 
-def test_a_killed_process_is_resumed_by_another(inputs, a_run, whole, drive):
+def start_of(inputs, stage, model):
+    """Recipe and weights to start from, where they are not those that `train` takes anyway."""
+    if model == "vivit":
+        return ()
+    if stage == "finetune":
+        return replace(RECIPES[stage], model=SWIN), str(inputs / "swin.safetensors")
+    own = {} if stage == "pretrain" else {"copy_temporal": False}
+    return replace(RECIPES[stage], model=SWIN, **own), None
+
+
+@pytest.mark.parametrize("model", ["vivit", "viswin"])
+@pytest.mark.parametrize("stage", list(RECIPES))
+def test_a_stage_stopped_at_every_step(inputs, a_run, whole, monkeypatch, stage, model):
+    """Each try does one step that is kept, and another one that is lost."""
+    monkeypatch.setattr(loop, "STATE_STEPS", 1)
+    start, records, tasks = start_of(inputs, stage, model), [], []
+
+    def report(task, done, total):
+        tasks.append(task)
+        if len(tasks) > 1:
+            raise KeyboardInterrupt
+
+    run = a_run(resume=True, report=report)
+    run = replace(run, emit=lambda record: records.append(comparable(record)))
+    stops = 0
+    while not run.output.exists():
+        tasks.clear()
+        with suppress(KeyboardInterrupt):
+            train(inputs, stage, run, *start)
+        stops += not run.output.exists()
+    assert_same(run.output, records, whole(stage, *start))
+    assert stops == sum(STEPS[stage] for _ in records) - 1, "all but the last step were stopped after"
+
+
+@pytest.mark.parametrize(
+    ("stage", "steps"),
+    [
+        ("finetune", 3),  # amid the second epoch of the head
+        ("distill", 5),  # amid the third epoch
+    ],
+)
+def test_a_killed_process_is_resumed_by_another(inputs, a_run, whole, drive, stage, steps):
     run = a_run()
-    assert drive(f"distill:{run.output}:kill=2") == -9
+    assert drive(f"{stage}:{run.output}:kill={steps}") == -9
     assert run.state_path.exists()
     assert not run.output.exists()
     rest = []
-    train(inputs, "distill", replace(run, resume=True, emit=lambda record: rest.append(comparable(record))))
+    train(inputs, stage, replace(run, resume=True, emit=lambda record: rest.append(comparable(record))))
     begun = [comparable(record) for record in read_records(run.output)]
-    assert_same(run.output, begun + rest, whole("distill"))
+    assert len(begun) == (steps - 1) // STEPS[stage]
+    assert_same(run.output, begun + rest, whole(stage))
 
 
 def test_interrupted_twice(inputs, a_run, whole):

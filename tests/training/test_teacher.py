@@ -20,11 +20,13 @@ from comedian.formats.bank import Bank
 from comedian.formats.checkpoint import Geometry, Header, save_checkpoint
 from comedian.formats.frames import FramesFile, write_frames
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
+from comedian.models.published import GEOMETRY as PUBLISHED_GEOMETRY
 from comedian.models.spotter import build_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.bank import BankRecipe
 from comedian.recipes.model import ModelRecipe
 from comedian.training.teacher import bank_from_frames, load_teacher, relate_windows, window_starts
+from tests.models.authors import Model, ViViT, lightning_file
 
 MATCHES = Path(__file__).resolve().parents[1] / "data" / "matches"
 MODEL = ModelRecipe(
@@ -168,6 +170,32 @@ def test_a_timm_teacher_averages_both_frames(frames, tmp_path, suffix):
     assert bank.teacher == f"timm:{TIMM}@w{suffix}"
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_the_authors_weights_teach_too(frames, tmp_path, step):
+    """Also by a name on the hub; their frames are of one size and timing."""
+    torch.manual_seed(0)
+    model = Model(ViViT(length=4)).eval()
+    network = model.trunk.transformer
+    names = {name: f"transformer.{name}" for name in network.state_dict()}
+    if step == 1:
+        names = {
+            name: f"transformer.{name}" for name in names if "tempor" not in name and "time" not in name
+        }
+    torch.save(
+        lightning_file({names[name]: network.state_dict()[name] for name in names}, {}), tmp_path / "l.ckpt"
+    )
+    teacher = load_teacher(str(tmp_path / "l.ckpt"))
+    assert teacher.text == ("spatial l.ckpt" if step == 1 else "distilled l.ckpt")
+    assert (teacher.relate is None) == (step == 1)
+    assert teacher.geometry == PUBLISHED_GEOMETRY
+    tubelets = torch.randint(0, 256, (3, 2, 24, 40, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        expected = network.spatial(to_input(tubelets, (32, 32)))
+        torch.testing.assert_close(teacher.encode(tubelets), expected, rtol=0, atol=1e-5)
+    with pytest.raises(InputError, match="was trained on frames of 398x224 pixels, 2 a second, ffmpeg"):
+        bank_of(tmp_path / "l.ckpt", frames, tmp_path)
+
+
 def test_without_a_network_a_timm_teacher_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
@@ -183,6 +211,7 @@ def test_without_a_network_a_timm_teacher_is_one_line(monkeypatch, tmp_path):
     [
         ("timm:no_such_model", "timm has no model 'no_such_model'"),
         (f"timm:{TIMM}.no_such_tag", "cannot get the weights"),
+        ("timm:text.pth", "text.pth: whose weights it holds is not said; write timm:NAME@FILE"),
         (f"timm:{TIMM}@missing.pth", "missing.pth: no such weights file"),
         (f"timm:{TIMM}@text.pth", "text.pth: cannot get the weights"),
         (f"timm:{TIMM}@other.safetensors", "other.safetensors: cannot get the weights"),

@@ -1,0 +1,56 @@
+"""One of several processes that torchrun started: who speaks, and how all of them end."""
+
+import os
+import signal
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def are_several() -> bool:
+    """Whether torchrun started this process."""
+    return "WORLD_SIZE" in os.environ
+
+
+def is_first() -> bool:
+    """Whether this process speaks and writes: the first of torchrun's, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def handle_signals() -> None:
+    """Let signals end this process in order, as KeyboardInterrupt.
+
+    Of torchrun's processes only the first signal counts: its own follows that of the terminal.
+    """
+    for number in SIGNALS if are_several() else (signal.SIGTERM,):
+        signal.signal(number, _interrupt)
+
+
+def lost_another(error: Exception) -> bool:
+    """Whether an error means that another of torchrun's processes is gone."""
+    if not are_several():
+        return False
+    from comedian.distributed import is_loss
+
+    return is_loss(error)
+
+
+def last_word(status: int) -> tuple[bool, int]:
+    """Whether this process says why it ends early, and its exit status; torchrun's end as their first."""
+    if not are_several():
+        return True, status
+    _ignore_signals()
+    from comedian.distributed import ends_first
+
+    return ends_first(status)
+
+
+def _interrupt(signum, frame):
+    if are_several():
+        _ignore_signals()
+    by_torchrun = are_several() and signum == signal.SIGTERM
+    raise KeyboardInterrupt("ended by torchrun, which says why" if by_torchrun else "")
+
+
+def _ignore_signals() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

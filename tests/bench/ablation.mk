@@ -1,0 +1,108 @@
+# The rows of the paper's Tables 5, 4 and 8 on matches of one's own, over several seeds:
+#
+#     make ablation DATA=path/to/matches
+#
+# DATA holds games in SoccerNet's layout, train.txt and valid.txt. A seed is a folder, a row a folder in it,
+# a step a file; what is there is not made again, and a step that was stopped goes on. Ends with the tables
+# and curves of docs/experiments.md.
+
+DATA   ?= data/matches
+WORK   ?= build/ablation
+RECIPE ?= tests/bench/ablation.toml
+SIZE   ?= 112x64
+SEEDS  ?= 0 1 2
+BIN    ?= .venv/bin
+
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
+.DELETE_ON_ERROR:
+.SECONDARY:
+export OMP_NUM_THREADS := 1
+
+ROWS    := scratch step1 step2 both masks-25-25 masks-0-50
+IGNORED := 0 4 8
+NMS     := hard-3 hard-5 soft-5 soft-10 soft-15
+
+FRAMES := $(WORK)/frames
+train   = mkdir -p "$(@D)" && $(BIN)/$(1) "$(DATA)/train.txt" --root "$(FRAMES)" --recipe $(RECIPE) --seed $(SEED) \
+    --workers 1 --quiet -o "$@" $(if $(wildcard $@.resume),--resume) $(2) >> "$(@:.safetensors=.jsonl)"
+SEED    = $(firstword $(subst /, ,$(@:$(WORK)/%=%)))
+score   = $(BIN)/evaluate --quiet --labels "$(DATA)" --games "$(DATA)/valid.txt" --metrics tight,loose -o "$@"
+
+rows   := $(foreach seed,$(SEEDS),$(foreach row,$(ROWS),$(WORK)/$(seed)/$(row)))
+table8 := $(foreach seed,$(SEEDS),$(foreach kind,$(NMS),$(IGNORED:%=$(WORK)/$(seed)/both/ignored-%.$(kind).json)))
+
+.PHONY: ablation
+ablation: tests/bench/ablation_report.py $(rows:=/valid.json) $(table8) $(WORK)/ensemble.json
+	$(BIN)/python $< "$(WORK)" docs/experiments.md
+
+# --- steps 1 and 2 ---------------------------------------------------------------------------------
+
+$(FRAMES)/%.txt: $(DATA)/%.txt
+	mkdir -p "$(@D)"
+	$(BIN)/extract-frames "$<" --root "$(DATA)" --size $(SIZE) -o "$(FRAMES)" > "$@"
+
+$(WORK)/%/spatial.safetensors: | $(FRAMES)/train.txt
+	$(call train,pretrain-spatial)
+
+$(WORK)/%/bank.h5: $(WORK)/%/spatial.safetensors
+	$(BIN)/build-bank "$(DATA)/train.txt" --root "$(FRAMES)" --teacher "$<" --quiet -o "$@"
+
+$(WORK)/%/step2/distilled.safetensors: $(WORK)/%/bank.h5
+	$(call train,distill,--bank "$<")
+
+$(WORK)/%/both/distilled.safetensors: $(WORK)/%/bank.h5
+	$(call train,distill,--bank "$<" --init "$(<D)/spatial.safetensors")
+
+$(WORK)/%/masks-25-25/distilled.safetensors: $(WORK)/%/bank.h5
+	$(call train,distill,--bank "$<" --init "$(<D)/spatial.safetensors" --set mask_share=0.25)
+
+# --- step 3: one rule a row ------------------------------------------------------------------------
+
+finetune = $(call train,finetune,--labels "$(DATA)" --valid "$(DATA)/valid.txt" $(1))
+
+$(WORK)/%/scratch/spotter.safetensors: | $(FRAMES)/train.txt $(FRAMES)/valid.txt
+	$(call finetune)
+
+$(WORK)/%/step1/spotter.safetensors: $(WORK)/%/spatial.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<")
+
+$(WORK)/%/step2/spotter.safetensors: $(WORK)/%/step2/distilled.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<")
+
+$(WORK)/%/both/spotter.safetensors: $(WORK)/%/both/distilled.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<")
+
+$(WORK)/%/masks-25-25/spotter.safetensors: $(WORK)/%/masks-25-25/distilled.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<" --set mask_share=0.25)
+
+$(WORK)/%/masks-0-50/spotter.safetensors: $(WORK)/%/both/distilled.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<" --set mask_share=0.5)
+
+# --- scores ----------------------------------------------------------------------------------------
+
+spot = $(BIN)/spot "$(DATA)/valid.txt" --root "$(FRAMES)" --quiet --model "$<" $(1) -o "$@"
+
+%/valid.jsonl: %/spotter.safetensors
+	$(call spot)
+
+%/valid.json: %/valid.jsonl
+	$(BIN)/nms --soft "$<" | $(score) --chance 20
+
+$(WORK)/ensemble.jsonl: $(SEEDS:%=$(WORK)/%/both/spotter.safetensors)
+	$(BIN)/spot "$(DATA)/valid.txt" --root "$(FRAMES)" --quiet $(^:%=--model "%") -o "$@"
+
+$(WORK)/ensemble.json: $(WORK)/ensemble.jsonl
+	$(BIN)/nms --soft "$<" | $(score)
+
+define at_ignored
+%/ignored-$(1).jsonl: %/spotter.safetensors
+	$$(call spot,--ignored-seconds $(1))
+endef
+$(foreach seconds,$(IGNORED),$(eval $(call at_ignored,$(seconds))))
+
+define after_nms
+%.$(1).json: %.jsonl
+	$(BIN)/nms --$(firstword $(subst -, ,$(1))) --window $(lastword $(subst -, ,$(1))) "$$<" | $$(score)
+endef
+$(foreach kind,$(NMS),$(eval $(call after_nms,$(kind))))
