@@ -94,13 +94,10 @@ def _check_state(stage: str, flags: Flags, state) -> None:
 
 
 def _remark(stage: str, flags: Flags, header) -> None:
-    if flags.init is None:
-        remark = "no --init, starting from random weights"
-    elif header and (stage, header.kind) in REMARKS:
+    remark = "" if flags.init else "no --init, starting from random weights"
+    if header and (stage, header.kind) in REMARKS:
         remark = f"{flags.init}: is a {header.kind} checkpoint, {REMARKS[stage, header.kind]}"
-    else:
-        return
-    if not flags.quiet:
+    if remark and not flags.quiet:
         warn(stage, remark)
 
 

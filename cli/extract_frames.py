@@ -50,7 +50,7 @@ SAMPLING = typer.Option(
     help="The frame on screen at k/fps, or what ffmpeg -vf fps picks (1/2 frame later)."
 )
 QUALITY = typer.Option(min=1, max=100, help="Of JPEG [default: 90].")
-WORKERS = typer.Option(min=1, help="Videos decoded at once [default: one a core].")
+WORKERS = typer.Option(min=1, help="Videos, or parts of one, decoded at once [default: one a core].")
 
 
 def extract_frames(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import dropwhile
 from pathlib import Path
 
 import av
@@ -27,6 +28,10 @@ MAX_REORDER = 32  # packets: 16 frames of two fields, the most that H.264 and HE
 # Formats that store no presentation times, only the order of frames (FFmpeg's guesses are wrong there).
 UNTIMED_FORMATS = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 NO_VIDEO_FORMATS = re.compile(r"image2|tty|.*_pipe")  # single pictures; "tty" draws text files
+
+# Containers that can be entered at any keyframe.
+SEEKABLE_FORMATS = frozenset({"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"})
+STEP_BACK_SECONDS = (0, 1, 10, 60)  # before the time sought: an index by decoding times lands too late
 
 GAP_SECONDS = 10.0  # a picture that stays for longer is taken for a hole
 STRAY_SECONDS = 60.0  # times this far past the promised end are damage,
@@ -89,6 +94,10 @@ class Clock:
             return max(0, (2 * slots + self._ticks) // (2 * self._ticks))
         return max(0, -(-slots // self._ticks))
 
+    def ticks(self, slot: int) -> int:
+        """When slot k begins; `slot` of it is at most k."""
+        return self.origin + slot * self._ticks // self._slots
+
     def duration(self, frame: av.VideoFrame) -> int:
         """Ticks a frame lasts if none follows."""
         likely = (
@@ -122,16 +131,37 @@ def open_video(path: str | Path, threads: int = 1):
         yield container, stream
 
 
+def seek_before(container, stream, clock: Clock, slot: int) -> int | None:
+    """Go to a keyframe that comes no later than `slot`; return its ticks, or None where there is no way."""
+    if not clock.timed or container.format.name not in SEEKABLE_FORMATS:
+        return None
+    for seconds in STEP_BACK_SECONDS:
+        sought = max(clock.ticks(slot) - round(seconds / clock.tick), clock.start)
+        container.seek(sought, stream=stream)
+        packet = next(_packets(container, stream, Damage()), None)
+        if packet and packet.is_keyframe and packet.pts is not None and clock.slot(packet.pts) <= slot:
+            container.seek(sought, stream=stream)  # that packet again
+            return packet.pts
+    return None
+
+
 def decode_needed(
-    container, stream, clock: Clock, damage: Damage, every_frame: bool = False
+    container, stream, clock: Clock, damage: Damage, every_frame: bool = False, begin: int | None = None
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Yield (ticks, frame) in display order: at least every frame that is on screen in some slot."""
+    """Yield (ticks, frame) in display order: at least every frame that is on screen in some slot.
+
+    `begin` is what `seek_before` gave. Pictures that precede that keyframe are left out: they may refer
+    to others that were not decoded.
+    """
     packets = _packets(container, stream, damage)
     if every_frame or not clock.timed or stream.codec_context.name not in SKIPPABLE_CODECS:
         plan = ((packet, True) for packet in packets)
     else:
         plan = _planned(packets, clock.slot)
-    return _placed(_timed(_decoded(plan, stream, damage), clock), clock, damage)
+    frames = _timed(_decoded(plan, stream, damage), clock)
+    if begin is not None:
+        frames = dropwhile(lambda placed: placed[0] < begin, frames)
+    return _placed(frames, clock, damage, clock.origin if begin is None else begin)
 
 
 def clock_face(seconds: float) -> str:
@@ -218,11 +248,11 @@ def _timed(frames: Iterable[av.VideoFrame], clock: Clock) -> Iterator[tuple[int,
 
 
 def _placed(
-    frames: Iterable[tuple[int, av.VideoFrame]], clock: Clock, damage: Damage
+    frames: Iterable[tuple[int, av.VideoFrame]], clock: Clock, damage: Damage, expected: int
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Leave out frames with impossible times, and note where pictures are missing."""
+    """Leave out frames with impossible times, and note where pictures are missing, from `expected` on."""
     latest = clock.promised_end + STRAY_SECONDS if clock.promised_end else float("inf")
-    previous, expected = None, clock.origin
+    previous = None
     for ticks, frame in frames:
         hole = float((ticks - expected) * clock.tick)
         backwards = previous is not None and ticks < previous

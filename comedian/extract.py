@@ -17,7 +17,8 @@ from comedian.errors import InputError
 from comedian.formats.frames import whole_frames_file, write_frames
 from comedian.formats.games import Game
 from comedian.formats.provenance import provenance
-from comedian.video import probe, sample_frames
+from comedian.stretches import cores, sample_apart
+from comedian.video import probe
 
 POLL_SECONDS = 0.1  # between looks at how far the workers are
 
@@ -83,8 +84,9 @@ def extract(
     settings: Settings,
     force: bool = False,
     report: Callable[[float], None] = lambda share: None,
+    processes: int = 1,
 ) -> Outcome:
-    """Extract one half, unless that is done already (and not `force`).
+    """Extract one half, unless that is done already (and not `force`), decoding in `processes`.
 
     `report` gets the share of the video that is done, 0 to 1, at every frame.
 
@@ -97,8 +99,8 @@ def extract(
         return Outcome(job, kept=True, damage=file.damage)
     seconds = probe(job.video).duration_seconds
     damage: list[str] = []
-    frames = sample_frames(
-        job.video, settings.fps, settings.size, settings.sampling, on_damage=damage.append
+    frames = sample_apart(
+        job.video, settings.fps, settings.size, settings.sampling, damage.append, processes
     )
     write_frames(
         job.target,
@@ -122,6 +124,8 @@ def extract_all(
 ) -> Iterator[Outcome]:
     """Extract halves in `workers` processes (None: one a core); yield outcomes in the order of `jobs`.
 
+    Where there are fewer halves than workers, several decode one half.
+
     A video that cannot be read is an outcome with an `error`; the others go on. Closing the generator,
     or Ctrl-C, stops the workers at once, and what they had begun is removed.
 
@@ -130,10 +134,14 @@ def extract_all(
     """
     context = multiprocessing.get_context("fork")
     shares, pids = context.Array("d", len(jobs), lock=False), context.SimpleQueue()
-    pool = ProcessPoolExecutor(min(workers or _cores(), len(jobs)), context, _become_worker, (shares, pids))
+    workers = workers or cores()
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _become_worker, (shares, pids))
+    each = max(1, workers // len(jobs))
     futures: list[Future] = []
     try:
-        futures += [pool.submit(_work, number, job, settings, force) for number, job in enumerate(jobs)]
+        futures += [
+            pool.submit(_work, number, job, settings, force, each) for number, job in enumerate(jobs)
+        ]
         for future in futures:
             while not wait([future], POLL_SECONDS).done:
                 report(sum(shares) / len(jobs))
@@ -148,14 +156,14 @@ def extract_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _work(number: int, job: Job, settings: Settings, force: bool) -> Outcome:
+def _work(number: int, job: Job, settings: Settings, force: bool, processes: int) -> Outcome:
     """In a worker: extract one half; a video that fails becomes an outcome, an interrupt the end."""
 
     def report(share: float) -> None:
         _shares[number] = share
 
     try:
-        outcome = extract(job, settings, force, report)
+        outcome = extract(job, settings, force, report, processes)
     except InputError as error:
         outcome = Outcome(job, error=str(error))
     except OSError as error:
@@ -194,8 +202,3 @@ def _inside(game: Game) -> Path:
     name = PurePosixPath(game.name)
     parts = [part for part in name.parts if part not in ("/", "..")]
     return Path(*(parts if game.folder else parts[:-1]))
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

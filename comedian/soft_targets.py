@@ -4,16 +4,21 @@ Letters: M rows of the bank, K their width, U distinct rows, N queries.
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Report = Callable[[str, float, float | None], None]  # task, done, total
 
 BLOCK_ROWS = 8192  # bank rows in flight
+CPU_BLOCK_ROWS = 2048  # at most, on a CPU: the scores of a block stay in its cache
 QUERY_ROWS = 1024  # rows whose soft targets are computed together
+ONEDNN_WORK = 2**24  # multiply-adds from which a product on the CPU pays oneDNN's copies
+HEADROOM = math.log(2**15)  # shares grow to 2^15 in place of 1: float16 has no small numbers to waste
 
 
 def soft_targets(
@@ -98,9 +103,10 @@ def attend(
 ) -> tuple[Tensor, Tensor]:
     """Logsumexp (N,) and softmax mean (N, K) of query·row/τ over the rows, N × block scores at a time.
 
-    Sums are float32 (float64 for float64 queries) whatever the rows' type, also under autocast. The rows
-    may lie on another device than the queries, then one block at a time travels. A query with no row to
-    attend to has a logsumexp of -inf and a mean of NaN.
+    Sums are float32 (float64 for float64 queries) whatever the rows' type, also under autocast. On CUDA
+    rows of 16 bits are multiplied as they are, by queries and shares rounded to their type. The rows may
+    lie on another device than the queries, then one block at a time travels. A query with no row to attend
+    to has a logsumexp of -inf and a mean of NaN.
 
     Args:
         query: (N, K).
@@ -109,23 +115,41 @@ def attend(
         left_out: (N,) int64, the one row that takes no part for each query; None is none.
     """
     query = query.to(_accurate(query)) / temperature
+    narrow = query.is_cuda and query.dtype == torch.float32 and rows.element_size() == 2
+    factor = rows.dtype if narrow else query.dtype  # the type of what is multiplied
+    asked, block = query.to(factor), min(block, CPU_BLOCK_ROWS) if query.is_cpu else block
     highest = query.new_full((len(query),), torch.finfo(query.dtype).min)  # finite: -inf - -inf is NaN
     total, mean = torch.zeros_like(highest), torch.zeros_like(query)
     with torch.autocast(query.device.type, enabled=False):
         for start in range(0, len(rows), block):
-            part = rows[start : start + block].to(query)  # (b, K)
-            scores = query @ part.T  # (N, b)
+            part = rows[start : start + block].to(query.device, factor)  # (b, K)
+            scores = _product(asked, part)  # (N, b)
             if log_counts is not None:
                 scores += log_counts[start : start + block].to(query)
             if left_out is not None:
                 inside = ((left_out >= start) & (left_out < start + block)).nonzero().squeeze(1)
                 scores[inside, left_out[inside] - start] = -torch.inf
-            before, highest = highest, torch.maximum(highest, scores.amax(1))
+            before, highest = highest, torch.maximum(highest, scores.amax(1) - HEADROOM)
             fade = (before - highest).exp()  # what was summed so far, relative to the new maximum
             shares = scores.sub_(highest[:, None]).exp_()  # (N, b)
             total = total * fade + shares.sum(1)
-            mean = (mean * fade[:, None]).addmm_(shares, part)
+            mean = mean.mul_(fade[:, None]).add_(_product(shares.to(factor), part.T))
     return highest + total.log(), mean / total[:, None]
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a · bᵀ, (N, K) and (M, K) -> (N, M) float32, or float64 for such factors."""
+    if a.element_size() == 2:
+        return torch.mm(a, b.T, out_dtype=torch.float32)
+    if _onednn_pays(a, b):
+        return F.linear(a.to_mkldnn(), b.to_mkldnn()).to_dense()
+    return a @ b.T
+
+
+def _onednn_pays(a: Tensor, b: Tensor) -> bool:
+    """Whether oneDNN, which needs copies, is worth it: `@` is MKL's, which spares AVX-512 on an AMD."""
+    large = a.is_cpu and a.dtype == torch.float32 and a.numel() * len(b) >= ONEDNN_WORK
+    return large and torch.backends.mkldnn.is_available()
 
 
 def _accurate(features: Tensor) -> torch.dtype:

@@ -5,6 +5,7 @@ where the origin is the container's start, as a player counts. "ffmpeg" sampling
 `ffmpeg -vf fps=2` picks: the last frame that is earlier than origin + (k + 1/2) / fps.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from comedian.decoding import Clock, Damage, clock_face, decode_needed, open_video
+from comedian.decoding import Clock, Damage, clock_face, decode_needed, open_video, seek_before
 from comedian.errors import InputError
 
 SAMPLINGS = ("screen", "ffmpeg")
@@ -122,19 +123,45 @@ def _sample(
         on_damage(str(damage))
 
 
+def sample_stretch(
+    path: str | Path, slots: tuple[int, float], fps: Fraction, size: tuple[int, int], sampling: str
+) -> list[tuple[float, np.ndarray]] | None:
+    """What `sample_frames` yields for k in `slots` (first, end), from the keyframe before on.
+
+    None where that cannot be told from a part: it is damaged, or the container cannot be entered there.
+    """
+    damage, convert, begin = Damage(), Converter(path, size), None
+    with open_video(path) as (container, stream):
+        clock = Clock(container, stream, fps, sampling)
+        if slots[0]:
+            begin = seek_before(container, stream, clock, slots[0])
+            if begin is None:
+                return None
+        frames = decode_needed(container, stream, clock, damage, begin=begin)
+        shown = _on_screen(frames, clock, damage, slots)
+        found = [(clock.seconds(ticks), convert(frame)) for ticks, frame in shown]
+    return None if str(damage) or not (found or slots[0]) else found
+
+
 def _on_screen(
-    frames: Iterable[tuple[int, av.VideoFrame]], clock: Clock, damage: Damage
+    frames: Iterable[tuple[int, av.VideoFrame]],
+    clock: Clock,
+    damage: Damage,
+    slots: tuple[int, float] = (0, math.inf),
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """The (ticks, frame) on screen in each slot; at the end, note whether it came too early."""
-    slot, shown, end = 0, None, 0
+    slot, last = slots
+    shown, end = None, 0
     for ticks, frame in frames:
-        following = clock.slot(ticks)
+        following = min(clock.slot(ticks), last)
         shown = shown or (ticks, frame)
         yield from (shown for _ in range(slot, following))
         slot, shown, end = max(slot, following), (ticks, frame), ticks + clock.duration(frame)
+        if slot == last:
+            return
     if shown is None:
         return
-    yield from (shown for _ in range(slot, clock.slot(end)))
+    yield from (shown for _ in range(slot, min(clock.slot(end), last)))
     promised, reached = clock.promised_end, clock.seconds(end)
     if promised and promised - reached > TOLERATED_SECONDS:
         damage.early_end = f"ends at {clock_face(reached)} of {clock_face(promised)}"

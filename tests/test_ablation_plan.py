@@ -53,15 +53,16 @@ def test_rows_differ_in_what_they_are_named_for(lines, options):
         "step1/spotter.safetensors": ("spatial.safetensors", []),
         "step2/spotter.safetensors": ("step2/distilled.safetensors", []),
         "both/spotter.safetensors": ("both/distilled.safetensors", []),
+        "masks-25-0/spotter.safetensors": ("masks-25-25/distilled.safetensors", []),
         "masks-25-25/spotter.safetensors": ("masks-25-25/distilled.safetensors", [masks]),
         "masks-0-50/spotter.safetensors": ("both/distilled.safetensors", ["mask_share=0.5"]),
     }
 
 
 def test_suppressions_differ_in_kind_width_and_ignored_seconds(lines, options):
-    """Fifteen pairs of Table 8, each scored once, besides the six rows and the ensemble."""
+    """Fifteen pairs of Table 8, each scored once, besides the seven rows and the ensemble."""
     seconds = [options(words)["ignored_seconds"] for words in lines if words[0] == "spot"]
     assert sorted(value for value in seconds if value is not None) == [0, 4, 8]
     widths = [options(words)["window"] for words in lines if words[0] == "nms"]
     assert sorted(width for width in widths if width) == sorted([3, 5, 5, 10, 15] * 3)
-    assert sum(words[0] == "evaluate" for words in lines) == 15 + 6 + 1
+    assert sum(words[0] == "evaluate" for words in lines) == 15 + 7 + 1

@@ -45,6 +45,15 @@ def test_exact_targets_equal_the_loop(num_rows, width, block, temperature):
     np.testing.assert_allclose(found.numpy(), naive(rows, temperature), atol=1e-12)
 
 
+def test_large_products_are_onednns_and_equal_the_loop_too(monkeypatch):
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("torch without oneDNN")
+    monkeypatch.setattr(exact, "ONEDNN_WORK", 1)
+    rows = unit_rows(40, 8, dtype=torch.float32)
+    assert exact._onednn_pays(rows, rows)
+    np.testing.assert_allclose(soft_targets(rows, block=16).numpy(), naive(rows, 0.07), atol=1e-6)
+
+
 @pytest.mark.parametrize("block", [2, 5, 8192])
 def test_equal_rows_leave_each_other_out_by_value(block):
     rows = unit_rows(9, 4)

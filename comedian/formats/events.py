@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from itertools import groupby, product
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path, PurePath
 from typing import TextIO
@@ -30,10 +30,9 @@ KEYS = ("video", "half", "position_ms", "label", "confidence")
 REMEDY = "give spots as spot and nms write them"
 
 _CHUNK_BYTES = 1 << 18
-_NUMBERS = (int, float)
 _values = itemgetter(*KEYS)
-_KINDS = set(product((str,), (int,), _NUMBERS, (str,), _NUMBERS))
-_KINDS_IN_BULK = set(product((str,), (int,), (int,), (str,), _NUMBERS))  # no position to check further
+_KINDS = ({str}, {int}, {int, float}, {str}, {int, float})  # of the values
+_KINDS_IN_BULK = ({str}, {int}, {int}, {str}, {int, float})  # no position to check further
 
 
 def read_spots(stream: TextIO, name: str) -> Iterator[dict]:
@@ -161,7 +160,7 @@ def _parse(text: str, name: str, number: int) -> Iterable[dict]:
     """The spots of some lines, at once if all is well, else line by line for the place of the error."""
     try:
         spots = json.loads(f"[{text.strip().replace(chr(10), ',')}]")
-        if len(spots) == text.count("\n") and _kinds(spots) <= _KINDS_IN_BULK:
+        if len(spots) == text.count("\n") and _are(spots, _KINDS_IN_BULK):
             return spots
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
@@ -169,8 +168,10 @@ def _parse(text: str, name: str, number: int) -> Iterable[dict]:
     return (_parse_line(line, f"{name}:{number}") for number, line in lines if line.strip())
 
 
-def _kinds(spots: list[dict]) -> set[tuple]:
-    return {tuple(map(type, row)) for row in map(_values, spots)}
+def _are(spots: list[dict], kinds: Iterable[set[type]]) -> bool:
+    """Whether the values of all spots are of the kinds at their places."""
+    columns = (map(itemgetter(key), spots) for key in KEYS)
+    return all(set(map(type, column)) <= kind for column, kind in zip(columns, kinds, strict=True))
 
 
 def _parse_line(line: str, place: str) -> dict:
@@ -182,7 +183,7 @@ def _parse_line(line: str, place: str) -> dict:
         raise InputError("is not a JSON object", place, REMEDY)
     if missing := [key for key in KEYS if key not in spot]:
         raise InputError(f"has no {' or '.join(map(repr, missing))}", place, REMEDY)
-    if not _kinds([spot]) <= _KINDS or not math.isfinite(spot["position_ms"]):
+    if not _are([spot], _KINDS) or not math.isfinite(spot["position_ms"]):
         raise InputError("has a value of the wrong kind", place, f"{REMEDY}: texts and numbers")
     return spot
 

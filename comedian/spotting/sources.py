@@ -194,7 +194,7 @@ def stream_frames(file: FramesFile, chunk: int = 64) -> Iterator[tuple[float, np
 
 
 def _decoders(device: torch.device) -> int:
-    """Processes that decode a video: on a CPU one keeps ahead of the network, a GPU waits for all of them."""
+    """Processes that decode a video: one keeps ahead of a network on the CPU, a GPU waits for all."""
     return max(1, cores() // distributed.world_size()) if device.type == "cuda" else 1
 
 

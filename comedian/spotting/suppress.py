@@ -4,10 +4,11 @@ Widths are full widths in seconds. Where scores are equal the earliest comes fir
 that `nms` starts at once.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import heapify, heappop, heapreplace
+from heapq import heappop, heapreplace
 from itertools import groupby
-from operator import itemgetter
+from operator import itemgetter, mul
 
 from comedian.errors import InputError
 
@@ -15,6 +16,9 @@ THRESHOLD = 0.001
 WINDOW_SECONDS = {"soft": 10.0, "hard": 5.0, "peak": 5.0}
 
 Kept = Iterable[tuple[int, float]]  # index of a spot that is kept, and its score
+
+_BLOCK = 16  # scores that share an entry of the heap; 8 and 32 are slower
+_TAKEN = -1.0
 
 
 def suppress(
@@ -82,25 +86,31 @@ def suppress_half(
 def keep_soft(times: list, scores: list[float], reach_ms: float, threshold: float) -> Kept:
     """Take the maximum, multiply what is within reach by |Δt| / reach, repeat until below `threshold`.
 
-    Scores only fall, so the heap may hold old, higher ones: one that comes up is put back with its
-    score of now, and what comes up unchanged is the maximum.
+    Scores only fall, so the heap may hold old, higher maxima of blocks: one that comes up is put back with
+    its maximum of now, and what comes up unchanged is the maximum of all.
     """
-    scores = list(scores)
-    heap = [(-score, index) for index, score in enumerate(scores)]
-    heapify(heap)
-    kept = []
+    if not reach_ms:
+        return enumerate(scores)
+    scores, windows = list(scores), _windows(times, reach_ms)
+    heap = [(-math.inf, start) for start in range(0, len(scores), _BLOCK)]
+    kept: dict[int, float] = {}
     while heap:
-        key, index = heap[0]
-        score = scores[index]
+        key, start = heap[0]
+        block = scores[start : start + _BLOCK]
+        score = max(block)
         if score < threshold:
             heappop(heap)
         elif score != -key:
-            heapreplace(heap, (-score, index))
+            heapreplace(heap, (-score, start))
         else:
-            heappop(heap)
-            kept.append((index, score))
-            _decay(times, scores, index, reach_ms)
-    return kept
+            index = start + block.index(score)
+            if index not in kept:  # unless a twin in time made 0 of `_TAKEN`
+                kept[index] = score
+                window, time = windows[index], times[index]
+                shares = [abs(other - time) / reach_ms for other in times[window]]
+                scores[window] = map(mul, scores[window], shares)
+            scores[index] = _TAKEN
+    return kept.items()
 
 
 def keep_hard(times: list, scores: list[float], reach_ms: float, threshold: float) -> Kept:
@@ -136,18 +146,17 @@ def keep_peak(times: list, scores: list[float], reach_ms: float, threshold: floa
 METHODS = {"soft": keep_soft, "hard": keep_hard, "peak": keep_peak}
 
 
-def _decay(times: list, scores: list[float], index: int, reach_ms: float) -> None:
-    time = times[index]
-    for other in range(index - 1, -1, -1):
-        distance = time - times[other]
-        if distance >= reach_ms:
-            break
-        scores[other] *= distance / reach_ms
-    for other in range(index + 1, len(times)):
-        distance = times[other] - time
-        if distance >= reach_ms:
-            break
-        scores[other] *= distance / reach_ms
+def _windows(times: list, reach_ms: float) -> list[slice]:
+    """What lies within reach of each time."""
+    windows = []
+    first = last = 0
+    for time in times:
+        while time - times[first] >= reach_ms:
+            first += 1
+        while last < len(times) and times[last] - time < reach_ms:
+            last += 1
+        windows.append(slice(first, last))
+    return windows
 
 
 def _within(times: list, index: int, reach_ms: float) -> Iterator[int]:

@@ -19,7 +19,7 @@ SHELL := bash
 .SECONDARY:
 export OMP_NUM_THREADS := 1
 
-ROWS    := scratch step1 step2 both masks-25-25 masks-0-50
+ROWS    := scratch step1 step2 both masks-25-0 masks-25-25 masks-0-50
 IGNORED := 0 4 8
 NMS     := hard-3 hard-5 soft-5 soft-10 soft-15
 
@@ -71,6 +71,9 @@ $(WORK)/%/step2/spotter.safetensors: $(WORK)/%/step2/distilled.safetensors | $(F
 	$(call finetune,--init "$<")
 
 $(WORK)/%/both/spotter.safetensors: $(WORK)/%/both/distilled.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<")
+
+$(WORK)/%/masks-25-0/spotter.safetensors: $(WORK)/%/masks-25-25/distilled.safetensors | $(FRAMES)/valid.txt
 	$(call finetune,--init "$<")
 
 $(WORK)/%/masks-25-25/spotter.safetensors: $(WORK)/%/masks-25-25/distilled.safetensors | $(FRAMES)/valid.txt

@@ -78,7 +78,7 @@ def test_sce_is_eq_3_to_6(
 
 
 @pytest.mark.parametrize("sce_lambda", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize(("rows", "block"), [(2, 8192), (257, 64), (1000, 1000), (1000, 333), (1000, 1)])
+@pytest.mark.parametrize(("rows", "block"), [(2, 8192), (257, 64), (5000, 8192), (1000, 333), (1000, 1)])
 def test_streaming_equals_dense_in_value_and_gradient(rows, block, sce_lambda):
     bank, own = unit(1, rows, 32, dtype=torch.float32), torch.arange(24) % rows
     z = unit(2, 24, 32, dtype=torch.float32).requires_grad_()
@@ -151,6 +151,22 @@ def test_a_half_precision_bank_is_summed_in_float32(dtype):
     loss, expected = sce_loss(z, target, bank, block=100), sce_loss(z, target, bank.double().float())
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 1e-3), (torch.bfloat16, 1e-2)])
+def test_a_gpu_multiplies_a_half_precision_bank_as_it_is(dtype, tolerance):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    bank = unit(15, 20_000, 64, dtype=torch.float32).to(dtype)
+    z, target = unit(16, 8, 64, dtype=torch.float32), bank[:8].float()
+    found = []
+    for device in ("cpu", "cuda"):
+        student = z.to(device).requires_grad_()
+        loss = sce_loss(student, target.to(device), bank.to(device))
+        found.append((loss.item(), torch.autograd.grad(loss, student)[0].cpu()))
+    assert found[1][0] == pytest.approx(found[0][0], abs=tolerance)
+    assert (found[1][1] - found[0][1]).abs().max() < tolerance
 
 
 def test_autocast_changes_nothing_and_low_precision_tokens_get_their_gradient():

@@ -7,11 +7,13 @@ import torch
 from comedian.errors import InputError
 from comedian.formats.scores import HalfScores, ScoresFile, write_scores
 from comedian.models.load import load_spotter
+from comedian.spotting import sources
 from comedian.spotting.sources import (
     average_saved,
     find_sources,
     join_halves,
     load_ensemble,
+    score_source,
     score_sources,
     score_video,
 )
@@ -77,3 +79,15 @@ def test_videos_go_before_frames_in_a_folder_of_both(tiny, tmp_path):
     (source,), _ = find_sources([tmp_path])
     assert source.frames is None
     assert source.video == str(tmp_path / "1_224p.mkv")
+
+
+def test_a_gpu_is_fed_by_all_cores(tiny, monkeypatch):
+    asked = {}
+
+    monkeypatch.setattr(sources, "sample_apart", lambda path, **options: asked.update(options) or iter(()))
+    monkeypatch.setattr(sources, "cores", lambda: 16)
+    spotter = load_spotter(tiny.spotter)
+    (half,), _ = find_sources([tiny.video])
+    for device, processes in (("cpu", 1), ("cuda", 16)):
+        score_source(half, [spotter], spotter.spot, torch.device(device))
+        assert asked["processes"] == processes

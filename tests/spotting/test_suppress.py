@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comedian.errors import InputError
@@ -66,6 +66,7 @@ rows = st.tuples(
 
 
 @pytest.mark.parametrize("method", METHODS)
+@settings(deadline=None)  # a busy machine is no error
 @given(
     rows=st.lists(rows, max_size=40),
     width=st.sampled_from([1, 3, 5, 10, 17, 0.3]),
@@ -111,6 +112,12 @@ def test_no_window_suppresses_nothing_of_another_time():
     some = [spot(0, 0.5), spot(500, 0.6)]
     for method in METHODS:
         assert list(suppress(some, method, 0)) == some
+
+
+def test_twins_in_time_with_no_threshold():
+    twins = [spot(0, 1.0), spot(0, 0.5), spot(0, 0.25), spot(2500, 0.75)]
+    found = suppress_half(twins, "soft", 10, threshold=0)
+    assert [one["confidence"] for one in found] == [1.0, 0.0, 0.0, 0.375]
 
 
 def test_labels_and_halves_do_not_touch_each_other():

@@ -1,0 +1,117 @@
+"""Sample one video with several processes: each decodes stretches of it, from a keyframe on."""
+
+import math
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from comedian.decoding import Clock, open_video
+from comedian.errors import InputError
+from comedian.video import sample_frames, sample_stretch
+
+# A stretch is decoded from the keyframe before it, which short ones pay for, and kept until its turn comes.
+SHORTEST_SECONDS = 10.0
+LARGEST_BYTES = 1 << 25  # a minute of 398x224 at 2 frames a second
+
+
+def sample_apart(
+    path: str | Path,
+    fps: float = 2.0,
+    size: tuple[int, int] = (398, 224),
+    sampling: str = "screen",
+    on_damage: Callable[[str], None] = warnings.warn,
+    processes: int = 1,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield what `sample_frames` yields, decoded by several processes.
+
+    From the first stretch on that is damaged, or cannot be told from a part of the file (MPEG-TS, AVI and
+    the like), one process decodes it all; so it does where ten seconds of frames are many. Memory is flat.
+
+    Raises:
+        InputError: as `sample_frames`, or a process was killed.
+    """
+    video = (path, fps, size, sampling)
+    stretches = _stretches(path, fps, size, processes) if processes > 1 and fps > 0 else []
+    done = 0
+    with closing(_decoded(video, stretches, processes)) as parts:
+        for part in parts:
+            if part is None:
+                break
+            yield from part
+            done += len(part)
+        else:
+            if stretches:
+                return
+    with closing(sample_frames(*video, on_damage=on_damage)) as frames:
+        yield from islice(frames, done, None)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _stretches(path: str | Path, fps: float, size: tuple[int, int], processes: int) -> list:
+    """Slots (first, end) of each stretch, of which the last is open; none where there would be only one."""
+    with open_video(path) as (container, stream):
+        seconds = Clock(container, stream).promised_end or 0.0
+    shortest, longest = math.ceil(fps * SHORTEST_SECONDS), LARGEST_BYTES // (3 * math.prod(size))
+    length = min(max(round(fps * seconds / processes), shortest), longest)
+    firsts = list(range(0, int(seconds * fps), length)) if length >= shortest else []
+    return list(zip(firsts, [*firsts[1:], math.inf], strict=True)) if len(firsts) > 1 else []
+
+
+def _decoded(video: tuple, stretches: list[tuple[int, float]], processes: int) -> Iterator[list | None]:
+    """The frames of each stretch in turn, None for one that one process must decode with all before it."""
+    context = multiprocessing.get_context("fork")
+    helpers, links = [], []
+    try:
+        for number in range(min(processes, len(stretches))):
+            receiver, sender = context.Pipe(duplex=False)
+            work = (receiver, sender, video, stretches[number::processes])
+            helpers.append(context.Process(target=_help, args=work, daemon=True))
+            helpers[-1].start()
+            sender.close()
+            links.append(receiver)
+        for number in range(len(stretches)):
+            yield _received(links[number % processes], video[0])
+    finally:
+        for helper in helpers:
+            helper.terminate()
+            helper.join()
+        for link in links:
+            link.close()
+
+
+def _received(link, path: str | Path) -> list | None:
+    try:
+        return link.recv()
+    except (EOFError, OSError):
+        raise InputError("a process that decoded it was killed, perhaps for want of memory", path) from None
+
+
+def _help(receiver, sender, video: tuple, stretches: list[tuple[int, float]]) -> None:
+    """In a process of its own: decode stretches, and wait with each until the one before is taken.
+
+    When nobody listens any more, because the parent was killed, writing fails; that is the end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    receiver.close()
+    path, fps, size, sampling = video
+    rate = Fraction(fps).limit_denominator(100_000)
+    with suppress(BrokenPipeError):
+        for slots in stretches:
+            try:
+                part = sample_stretch(path, slots, rate, size, sampling)
+            except InputError:  # the parent will meet it, too
+                part = None
+            sender.send(part)

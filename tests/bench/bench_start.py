@@ -1,0 +1,51 @@
+"""How soon a command answers: its help, and the first line of nms; a bare Python beside them."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from _measure import BIN, BUILD, Row, interleaved, options, table
+from _spots import MATCH_POSITIONS, raw_match
+
+from comedian.cli.umbrella import COMMANDS
+
+
+def main() -> None:
+    """A table of seconds until the first line is out."""
+    asked = options(__doc__).parse_args()
+    short = raw_match(BUILD, "match", 100)
+    long = raw_match(BUILD, "match", MATCH_POSITIONS // 4 if asked.quick else MATCH_POSITIONS)
+    cases = {"python": [sys.executable, "-c", "print()"]}
+    cases |= {f"{name} --help": [BIN / name, "--help"] for name in COMMANDS}
+    cases |= {"comedian": [BIN / "comedian"]}
+    cases |= {"nms, two halves of 1,700 lines, first line": [BIN / "nms", short]}
+    cases |= {"nms, a raw match, first line (its half must be in)": [BIN / "nms", long]}
+    found = interleaved(cases, asked.rounds, first_line)
+    python = found.pop("python")
+    rows = [Row(what, costs, (), _target(what)) for what, costs in found.items()]
+    table([Row("python -c 'print()'", python), *rows])
+
+
+def first_line(arguments: Sequence[str | Path]) -> float:
+    """Seconds until a command has written its first line."""
+    start = time.perf_counter()
+    with subprocess.Popen(
+        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert os.read(process.stdout.fileno(), 1), f"{arguments[0]} says nothing"
+        seconds = time.perf_counter() - start
+        process.kill()
+    return seconds
+
+
+def _target(what: str) -> str:
+    if "raw match" in what:
+        return ""
+    return "<= 0.2" if what.startswith("nms,") else "<= 0.15"
+
+
+if __name__ == "__main__":
+    main()
