@@ -89,7 +89,7 @@ def _one_line_of_trouble(name: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        reason = " ".join((str(error) or type(error).__name__).split())[:SHOWN]
+        reason = " ".join((str(error) or type(error).__name__).split())[:SHOWN].rstrip(".")
         if isinstance(error, LocalEntryNotFoundError):
             reason = "the hub cannot be reached, and its cache does not hold the file"
         remedy = "check the name and the network, or download the file elsewhere and name it"
