@@ -4,6 +4,7 @@ A tick is the unit of a stream's times; a slot is the number k of a sampled fram
 is on screen at s, s + 1, ... up to, not including, the slot of the frame that follows it.
 """
 
+import math
 import re
 from bisect import bisect_right, insort
 from collections import deque
@@ -80,12 +81,17 @@ class Clock:
         self.promised_end = _promised_end(container, stream, self.seconds(0))
         rate = stream.average_rate or stream.guessed_rate
         self._period = max(1, round(1 / (rate * self.tick))) if rate else 1
+        self._longest = self.whole_ticks(LONGEST_SECONDS)
         self._slots, self._ticks = (self.tick * fps).as_integer_ratio()
         self._half_early = sampling == "ffmpeg"
 
     def seconds(self, ticks: int) -> float:
         """Seconds from the origin."""
         return float((ticks - self.origin) * self.tick)
+
+    def whole_ticks(self, seconds: float) -> int:
+        """Ticks in so many seconds, rounded down."""
+        return int(Fraction(seconds) / self.tick)
 
     def slot(self, ticks: int) -> int:
         """The first k at which a frame of this time is shown, in exact arithmetic; at least 0."""
@@ -100,10 +106,7 @@ class Clock:
 
     def duration(self, frame: av.VideoFrame) -> int:
         """Ticks a frame lasts if none follows."""
-        likely = (
-            ticks for ticks in (frame.duration, self._period) if 0 < ticks * self.tick <= LONGEST_SECONDS
-        )
-        return next(likely, 1)
+        return next((ticks for ticks in (frame.duration, self._period) if 0 < ticks <= self._longest), 1)
 
 
 @contextmanager
@@ -251,16 +254,18 @@ def _placed(
     frames: Iterable[tuple[int, av.VideoFrame]], clock: Clock, damage: Damage, expected: int
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Leave out frames with impossible times, and note where pictures are missing, from `expected` on."""
-    latest = clock.promised_end + STRAY_SECONDS if clock.promised_end else float("inf")
-    previous = None
+    gap, longest = clock.whole_ticks(GAP_SECONDS), clock.whole_ticks(LONGEST_SECONDS)
+    promised, latest, previous = clock.promised_end, math.inf, -math.inf
+    if promised:
+        latest = clock.origin + clock.whole_ticks(promised + STRAY_SECONDS)
     for ticks, frame in frames:
-        hole = float((ticks - expected) * clock.tick)
-        backwards = previous is not None and ticks < previous
-        if backwards or hole > LONGEST_SECONDS or clock.seconds(ticks) > latest:
+        hole = ticks - expected
+        if ticks < previous or hole > longest or ticks > latest:
             damage.misplaced += 1
             continue
-        if hole > GAP_SECONDS:
-            damage.holes.append(f"no picture for {hole:.0f} s from {clock_face(clock.seconds(expected))}")
+        if hole > gap:
+            lasts, since = float(hole * clock.tick), clock_face(clock.seconds(expected))
+            damage.holes.append(f"no picture for {lasts:.0f} s from {since}")
         previous, expected = ticks, ticks + clock.duration(frame)
         yield ticks, frame
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import islice
+from mmap import mmap
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from comedian.video import sample_frames, sample_stretch
 # A stretch is decoded from the keyframe before it, which short ones pay for, and kept until its turn comes.
 SHORTEST_SECONDS = 10.0
 LARGEST_BYTES = 1 << 25  # a minute of 398x224 at 2 frames a second
+DESK_FRAMES = 8  # that a helper hands over at once, in memory it shares with its parent
 
 
 def sample_apart(
@@ -41,12 +43,12 @@ def sample_apart(
     video = (path, fps, size, sampling)
     stretches = _stretches(path, fps, size, processes) if processes > 1 and fps > 0 else []
     done = 0
-    with closing(_decoded(video, stretches, processes)) as parts:
-        for part in parts:
-            if part is None:
+    with closing(_decoded(video, stretches, processes)) as frames:
+        for frame in frames:
+            if frame is None:
                 break
-            yield from part
-            done += len(part)
+            yield frame
+            done += 1
         else:
             if stretches:
                 return
@@ -69,20 +71,24 @@ def _stretches(path: str | Path, fps: float, size: tuple[int, int], processes: i
     return list(zip(firsts, [*firsts[1:], math.inf], strict=True)) if len(firsts) > 1 else []
 
 
-def _decoded(video: tuple, stretches: list[tuple[int, float]], processes: int) -> Iterator[list | None]:
-    """The frames of each stretch in turn, None for one that one process must decode with all before it."""
+def _decoded(video: tuple, stretches: list[tuple[int, float]], processes: int) -> Iterator[tuple | None]:
+    """The frames of each stretch in turn, None where one process must decode all from there on."""
     context = multiprocessing.get_context("fork")
-    helpers, links = [], []
+    width, height = video[2]
+    helpers, links, desks = [], [], []
     try:
         for number in range(min(processes, len(stretches))):
-            receiver, sender = context.Pipe(duplex=False)
-            work = (receiver, sender, video, stretches[number::processes])
+            link, other_end = context.Pipe()
+            desk = np.frombuffer(mmap(-1, 3 * DESK_FRAMES * width * height), np.uint8)
+            desk = desk.reshape(DESK_FRAMES, height, width, 3)
+            work = (link, other_end, desk, video, stretches[number::processes])
             helpers.append(context.Process(target=_help, args=work, daemon=True))
             helpers[-1].start()
-            sender.close()
-            links.append(receiver)
+            other_end.close()
+            links.append(link)
+            desks.append(desk)
         for number in range(len(stretches)):
-            yield _received(links[number % processes], video[0])
+            yield from _received(links[number % processes], desks[number % processes], video[0])
     finally:
         for helper in helpers:
             helper.terminate()
@@ -91,27 +97,38 @@ def _decoded(video: tuple, stretches: list[tuple[int, float]], processes: int) -
             link.close()
 
 
-def _received(link, path: str | Path) -> list | None:
+def _received(link, desk: np.ndarray, path: str | Path) -> Iterator[tuple | None]:
+    """The frames of one stretch, or None, off the desk that a helper lays them on."""
     try:
-        return link.recv()
+        while seconds := link.recv():
+            yield from zip(seconds, map(np.copy, desk[: len(seconds)]), strict=True)
+            link.send("taken")
     except (EOFError, OSError):
         raise InputError("a process that decoded it was killed, perhaps for want of memory", path) from None
+    if seconds is None:
+        yield None
 
 
-def _help(receiver, sender, video: tuple, stretches: list[tuple[int, float]]) -> None:
-    """In a process of its own: decode stretches, and wait with each until the one before is taken.
+def _help(link, own_end, desk: np.ndarray, video: tuple, stretches: list[tuple[int, float]]) -> None:
+    """In a process of its own: decode stretches, and lay each on the desk when its turn comes.
 
-    When nobody listens any more, because the parent was killed, writing fails; that is the end.
+    For each go the seconds of what lies there; then nothing at its end, or None where it cannot be told.
+    When nobody listens any more, because the parent was killed, the link fails; that is the end.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    receiver.close()
+    link.close()
     path, fps, size, sampling = video
     rate = Fraction(fps).limit_denominator(100_000)
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError, EOFError):
         for slots in stretches:
             try:
                 part = sample_stretch(path, slots, rate, size, sampling)
             except InputError:  # the parent will meet it, too
                 part = None
-            sender.send(part)
+            for start in range(0, len(part or ()), DESK_FRAMES):
+                seconds, frames = zip(*part[start : start + DESK_FRAMES], strict=True)
+                np.stack(frames, out=desk[: len(frames)])
+                own_end.send(seconds)
+                own_end.recv()
+            own_end.send(None if part is None else ())

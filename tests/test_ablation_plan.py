@@ -42,7 +42,11 @@ def test_rows_differ_in_what_they_are_named_for(lines, options):
         values = options(words)
         assert values["seed"] == 7
         init = values["init"] and str(Path(values["init"]).relative_to(values["output"].parents[1]))
-        plan[f"{values['output'].parent.name}/{values['output'].name}"] = init, values["settings"] or []
+        longer = [f"epochs={values['epochs']}"] if values["epochs"] else []
+        plan[f"{values['output'].parent.name}/{values['output'].name}"] = (
+            init,
+            (values["settings"] or []) + longer,
+        )
     masks = "mask_share=0.25"
     assert plan == {
         "7/spatial.safetensors": (None, []),
@@ -56,13 +60,14 @@ def test_rows_differ_in_what_they_are_named_for(lines, options):
         "masks-25-0/spotter.safetensors": ("masks-25-25/distilled.safetensors", []),
         "masks-25-25/spotter.safetensors": ("masks-25-25/distilled.safetensors", [masks]),
         "masks-0-50/spotter.safetensors": ("both/distilled.safetensors", ["mask_share=0.5"]),
+        "long/spotter.safetensors": ("both/distilled.safetensors", ["epochs=30"]),
     }
 
 
 def test_suppressions_differ_in_kind_width_and_ignored_seconds(lines, options):
-    """Fifteen pairs of Table 8, each scored once, besides the seven rows and the ensemble."""
+    """Fifteen pairs of Table 8, each scored once, besides eight rows, R = 8 s of one and an ensemble."""
     seconds = [options(words)["ignored_seconds"] for words in lines if words[0] == "spot"]
-    assert sorted(value for value in seconds if value is not None) == [0, 4, 8]
+    assert sorted(value for value in seconds if value is not None) == [0, 4, 8, 8]
     widths = [options(words)["window"] for words in lines if words[0] == "nms"]
-    assert sorted(width for width in widths if width) == sorted([3, 5, 5, 10, 15] * 3)
-    assert sum(words[0] == "evaluate" for words in lines) == 15 + 7 + 1
+    assert sorted(width for width in widths if width) == sorted([3, 5, 5, 10, 15] * 3 + [10])
+    assert sum(words[0] == "evaluate" for words in lines) == 15 + 8 + 1 + 1

@@ -5,6 +5,7 @@ that `nms` starts at once.
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heapreplace
 from itertools import groupby
@@ -91,7 +92,7 @@ def keep_soft(times: list, scores: list[float], reach_ms: float, threshold: floa
     """
     if not reach_ms:
         return enumerate(scores)
-    scores, windows = list(scores), _windows(times, reach_ms)
+    scores = list(scores)
     heap = [(-math.inf, start) for start in range(0, len(scores), _BLOCK)]
     kept: dict[int, float] = {}
     while heap:
@@ -106,9 +107,10 @@ def keep_soft(times: list, scores: list[float], reach_ms: float, threshold: floa
             index = start + block.index(score)
             if index not in kept:  # unless a twin in time made 0 of `_TAKEN`
                 kept[index] = score
-                window, time = windows[index], times[index]
-                shares = [abs(other - time) / reach_ms for other in times[window]]
-                scores[window] = map(mul, scores[window], shares)
+                time = times[index]
+                first, end = bisect_right(times, time - reach_ms), bisect_left(times, time + reach_ms)
+                shares = [abs(other - time) / reach_ms for other in times[first:end]]
+                scores[first:end] = map(mul, scores[first:end], shares)
             scores[index] = _TAKEN
     return kept.items()
 
@@ -144,19 +146,6 @@ def keep_peak(times: list, scores: list[float], reach_ms: float, threshold: floa
 
 
 METHODS = {"soft": keep_soft, "hard": keep_hard, "peak": keep_peak}
-
-
-def _windows(times: list, reach_ms: float) -> list[slice]:
-    """What lies within reach of each time."""
-    windows = []
-    first = last = 0
-    for time in times:
-        while time - times[first] >= reach_ms:
-            first += 1
-        while last < len(times) and times[last] - time < reach_ms:
-            last += 1
-        windows.append(slice(first, last))
-    return windows
 
 
 def _within(times: list, index: int, reach_ms: float) -> Iterator[int]:

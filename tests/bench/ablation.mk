@@ -19,7 +19,8 @@ SHELL := bash
 .SECONDARY:
 export OMP_NUM_THREADS := 1
 
-ROWS    := scratch step1 step2 both masks-25-0 masks-25-25 masks-0-50
+ROWS    := scratch step1 step2 both masks-25-0 masks-25-25 masks-0-50 long
+LONG    := 30# epochs of the row that is compared with the yardstick
 IGNORED := 0 4 8
 NMS     := hard-3 hard-5 soft-5 soft-10 soft-15
 
@@ -31,9 +32,10 @@ score   = $(BIN)/evaluate --quiet --labels "$(DATA)" --games "$(DATA)/valid.txt"
 
 rows   := $(foreach seed,$(SEEDS),$(foreach row,$(ROWS),$(WORK)/$(seed)/$(row)))
 table8 := $(foreach seed,$(SEEDS),$(foreach kind,$(NMS),$(IGNORED:%=$(WORK)/$(seed)/both/ignored-%.$(kind).json)))
+wider  := $(SEEDS:%=$(WORK)/%/long/ignored-8.soft-10.json)
 
 .PHONY: ablation
-ablation: tests/bench/ablation_report.py $(rows:=/valid.json) $(table8) $(WORK)/ensemble.json
+ablation: tests/bench/ablation_report.py $(rows:=/valid.json) $(table8) $(wider) $(WORK)/ensemble.json
 	$(BIN)/python $< "$(WORK)" docs/experiments.md
 
 # --- steps 1 and 2 ---------------------------------------------------------------------------------
@@ -73,6 +75,9 @@ $(WORK)/%/step2/spotter.safetensors: $(WORK)/%/step2/distilled.safetensors | $(F
 $(WORK)/%/both/spotter.safetensors: $(WORK)/%/both/distilled.safetensors | $(FRAMES)/valid.txt
 	$(call finetune,--init "$<")
 
+$(WORK)/%/long/spotter.safetensors: $(WORK)/%/both/distilled.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<" --epochs $(LONG))
+
 $(WORK)/%/masks-25-0/spotter.safetensors: $(WORK)/%/masks-25-25/distilled.safetensors | $(FRAMES)/valid.txt
 	$(call finetune,--init "$<")
 
@@ -92,7 +97,7 @@ spot = $(BIN)/spot "$(DATA)/valid.txt" --root "$(FRAMES)" --quiet --model "$<" $
 %/valid.json: %/valid.jsonl
 	$(BIN)/nms --soft "$<" | $(score) --chance 20
 
-$(WORK)/ensemble.jsonl: $(SEEDS:%=$(WORK)/%/both/spotter.safetensors)
+$(WORK)/ensemble.jsonl: $(SEEDS:%=$(WORK)/%/long/spotter.safetensors)
 	$(BIN)/spot "$(DATA)/valid.txt" --root "$(FRAMES)" --quiet $(^:%=--model "%") -o "$@"
 
 $(WORK)/ensemble.json: $(WORK)/ensemble.jsonl

@@ -28,7 +28,7 @@ TABLE_4 = {
     "masks-25-25": (0.25, 0.25, 65.2),
     "masks-0-50": (0, 0.5, 55.5),
 }
-ROWS = list(TABLE_5 | TABLE_4)
+ROWS = [*(TABLE_5 | TABLE_4), "long"]
 IGNORED = (0, 4, 8)
 NMS = {
     "hard-3": "hard, 3 s",
@@ -93,21 +93,25 @@ def classes(seeds: list[Path]) -> str:
 
 
 def summary(work: Path, seeds: list[Path]) -> str:
-    """The full recipe, one network and the ensemble of all seeds, beside chance."""
+    """The full recipe, for the epochs of the tables and for more, and an ensemble, beside chance."""
     random = read(seeds[0] / "both/valid.json")["chance"]["metrics"]
     together = read(work / "ensemble.json")
+    short, long = (len(curve(seeds[0] / row)) - 1 for row in ("both", "long"))  # epochs but the head's
     rows = [
         ("chance", *(f"{100 * random[kind]['a_mAP']:.1f}" for kind in ("tight", "loose"))),
-        ("both steps, one network", *scores(seeds, "both")),
-        (f"both steps, ensemble of {len(seeds)}", *(spread([value(together)]) for value in (tight, loose))),
+        (f"both steps, {short} epochs", *scores(seeds, "both")),
+        (f"both steps, {long} epochs", *scores(seeds, "long")),
+        ("the same, last epoch", last_epoch(seeds, "long"), "not measured"),
+        ("the same, R = 8 s", *scores(seeds, "long", "ignored-8.soft-10.json")),
+        (f"the same, ensemble of {len(seeds)}", *(spread([value(together)]) for value in (tight, loose))),
     ]
     return markdown(("", "tight", "loose"), rows)
 
 
-def scores(seeds: list[Path], row: str) -> tuple[str, str]:
+def scores(seeds: list[Path], row: str, file: str = "valid.json") -> tuple[str, str]:
     """Tight and loose a-mAP of a row's kept epoch, over seeds."""
-    name = f"{row}/valid.json"
-    return spread(of_seeds(seeds, name, tight)), spread(of_seeds(seeds, name, loose))
+    tights, looses = (of_seeds(seeds, f"{row}/{file}", value) for value in (tight, loose))
+    return spread(tights), spread(looses)
 
 
 def last_epoch(seeds: list[Path], row: str) -> str:

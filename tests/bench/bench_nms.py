@@ -1,10 +1,11 @@
 """nms: a match of raw scores against the clock, and its suppression against loops over frames.
 
-The loops are given arrays of scores; ours takes spots, sorts them and makes spots, in that time. All keep
-the same scores, to the last bit.
+Suppression and loops are given the times and scores of each class and half, and keep the same scores to the
+last bit.
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from statistics import median
 
@@ -13,7 +14,7 @@ from _measure import BIN, BUILD, Row, child, interleaved, keep_growth, options, 
 from _spots import MATCH_POSITIONS, raw_match
 
 from comedian.formats.events import read_spots
-from comedian.spotting.suppress import THRESHOLD, WINDOW_SECONDS, by_half, suppress_half
+from comedian.spotting.suppress import THRESHOLD, WINDOW_SECONDS, by_half, keep_peak, keep_soft
 
 REACH_MS = 500 * WINDOW_SECONDS["soft"]
 KINDS = {"match": "", "noise": ", uniform noise"}
@@ -48,23 +49,24 @@ def commands(positions: int, rounds: int) -> None:
 
 
 def loops(positions: int, rounds: int) -> None:
-    """`suppress_half` against loops over the frames."""
+    """Suppression against loops over the frames."""
     with raw_match(BUILD, "match", positions).open() as stream:
-        halves = list(by_half(read_spots(stream, "match")))
-    tracks = [track for half in halves for track in as_tracks(half)]
-    cases: dict[str, Callable] = {
-        "ours": lambda: [suppress_half(half) for half in halves],
-        "Python, every frame": lambda: [python_loop(*track) for track in tracks],
-        "torch, frame by frame": lambda: [torch_loop(*track) for track in tracks],
-        "torch, slices": lambda: [torch_slices(*track) for track in tracks],
+        tracks = [track for half in by_half(read_spots(stream, "match")) for track in as_tracks(half)]
+    pairs = {
+        "--soft against Python, every frame": (keep_soft, every_frame, ">= 50"),
+        "--soft against torch, a slice a spot": (keep_soft, torch_slices, ">= 1"),
+        "--peak against torch, frame by frame": (keep_peak, torch_peaks, ">= 50"),
     }
-    peers = list(cases)[1:]
-    ours = sorted(one["confidence"] for half in cases["ours"]() for one in half)
-    for name in peers:
-        assert sorted(chain.from_iterable(cases[name]())) == ours, name
-    found = interleaved(cases, rounds)
-    targets = dict(zip(peers, (">= 50", ">= 50", ">= 1"), strict=True))
-    table(Row(f"suppression against {name}", found["ours"], found[name], targets[name]) for name in peers)
+    rows = []
+    for what, (ours, loop, target) in pairs.items():
+        cases = {
+            "ours": partial(of_all, tracks, partial(kept, ours)),
+            "loop": partial(of_all, tracks, loop),
+        }
+        assert cases["ours"]() == cases["loop"](), what
+        found = interleaved(cases, rounds)
+        rows.append(Row(what, found["ours"], found["loop"], target))
+    table(rows)
 
 
 def memory(positions: int, rounds: int) -> None:
@@ -97,7 +99,19 @@ def as_tracks(half: list[dict]) -> list[Track]:
     return list(tracks.values())
 
 
-def python_loop(times: list[int], scores: list[float]) -> list[float]:
+def of_all(tracks: list[Track], method: Callable) -> list[float]:
+    """All scores that a method keeps, in order."""
+    return sorted(chain.from_iterable(method(*track) for track in tracks))
+
+
+def kept(ours: Callable, times: list[int], scores: list[float]) -> list[float]:
+    """Scores that one of our methods keeps, of those that are not below the threshold."""
+    high = [place for place, score in enumerate(scores) if score >= THRESHOLD]
+    times, scores = [times[place] for place in high], [scores[place] for place in high]
+    return [score for _, score in ours(times, scores, REACH_MS, THRESHOLD)]
+
+
+def every_frame(times: list[int], scores: list[float]) -> list[float]:
     """The words of the method: look through all frames for the best, then weaken all frames near it."""
     scores, kept = list(scores), []
     while max(scores) >= THRESHOLD:
@@ -111,23 +125,8 @@ def python_loop(times: list[int], scores: list[float]) -> list[float]:
     return kept
 
 
-def torch_loop(times: list[int], scores: list[float]) -> list[float]:
-    """The same on a tensor, only the frames near the best one looked at."""
-    kept, tensor = [], torch.tensor(scores, dtype=torch.float64)
-    while (top := tensor.max(0)).values >= THRESHOLD:
-        best = int(top.indices)
-        kept.append(float(top.values))
-        for step in (-1, 1):
-            frame = best + step
-            while 0 <= frame < len(times) and abs(times[frame] - times[best]) < REACH_MS:
-                tensor[frame] *= abs(times[frame] - times[best]) / REACH_MS
-                frame += step
-        tensor[best] = -1.0
-    return kept
-
-
 def torch_slices(times: list[int], scores: list[float]) -> list[float]:
-    """The same with one product a spot."""
+    """The same on a tensor, with one product a spot, as the authors' code does it."""
     kept, tensor = [], torch.tensor(scores, dtype=torch.float64)
     moments = torch.tensor(times, dtype=torch.float64)
     while (top := tensor.max(0)).values >= THRESHOLD:
@@ -139,6 +138,18 @@ def torch_slices(times: list[int], scores: list[float]) -> list[float]:
         tensor[near] *= ((moments[near] - moments[best]).abs() / REACH_MS).clamp(max=1)
         tensor[best] = -1.0
     return kept
+
+
+def torch_peaks(times: list[int], scores: list[float]) -> list[float]:
+    """What is the maximum of its neighbourhood, asked frame by frame, as the authors' code does it."""
+    reach, tensor = int(REACH_MS) // (times[1] - times[0]), torch.tensor(scores, dtype=torch.float64)
+    keep = torch.zeros(len(tensor), dtype=torch.bool)
+    for frame, score in enumerate(tensor):
+        before, after = tensor[max(frame - reach, 0) : frame + 1], tensor[frame : frame + reach + 1]
+        keep[frame] = (
+            (score >= before.max(0).values) & (score >= after.max(0).values) & (score >= THRESHOLD)
+        )
+    return tensor[keep].tolist()
 
 
 if __name__ == "__main__":
