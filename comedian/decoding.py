@@ -6,9 +6,7 @@ is on screen at s, s + 1, ... up to, not including, the slot of the frame that f
 
 import math
 import re
-from bisect import bisect_right, insort
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -18,13 +16,10 @@ from pathlib import Path
 import av
 from av.stream import Disposition
 
+from comedian import skipping
 from comedian.errors import InputError
 
 MICROSECONDS = 1_000_000  # of a container's start and duration, per second
-
-# Codecs whose frames come out bit-identical when frames that no other refers to are skipped in between.
-SKIPPABLE_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video"})
-MAX_REORDER = 32  # packets: 16 frames of two fields, the most that H.264 and HEVC may hold back
 
 # Formats that store no presentation times, only the order of frames (FFmpeg's guesses are wrong there).
 UNTIMED_FORMATS = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
@@ -157,11 +152,11 @@ def decode_needed(
     to others that were not decoded.
     """
     packets = _packets(container, stream, damage)
-    if every_frame or not clock.timed or stream.codec_context.name not in SKIPPABLE_CODECS:
-        plan = ((packet, True) for packet in packets)
+    if every_frame or not clock.timed:
+        planned = ((packet, skipping.WHOLE) for packet in packets)
     else:
-        plan = _planned(packets, clock.slot)
-    frames = _timed(_decoded(plan, stream, damage), clock)
+        planned = skipping.plan(packets, clock.slot, stream.codec_context)
+    frames = _timed(_decoded(planned, stream, damage), clock)
     if begin is not None:
         frames = dropwhile(lambda placed: placed[0] < begin, frames)
     return _placed(frames, clock, damage, clock.origin if begin is None else begin)
@@ -183,41 +178,19 @@ def _packets(container, stream, damage: Damage) -> Iterator[av.Packet]:
         pass  # past the last packet PyAV trips over streams that appeared on the way
 
 
-def _planned(packets: Iterable[av.Packet], slot: Callable[[int], int]) -> Iterator[tuple[av.Packet, bool]]:
-    """Pair each packet, in decoding order, with whether its frame is needed.
-
-    Packets are held back until the one that follows on screen must be among those seen.
-    """
-    held: deque[av.Packet] = deque()
-    times: list[int] = []  # sorted; enough of the latest presentation times
-
-    def needed(packet: av.Packet) -> bool:
-        if packet.pts is None or packet.is_keyframe:
-            return True
-        following = bisect_right(times, packet.pts)
-        return following == len(times) or slot(packet.pts) < slot(times[following])
-
-    for packet in packets:
-        held.append(packet)
-        if packet.pts is not None and not packet.is_discard:
-            insort(times, packet.pts)
-            del times[: -4 * MAX_REORDER]
-        if len(held) > MAX_REORDER:
-            yield held[0], needed(held.popleft())
-    yield from ((packet, needed(packet)) for packet in held)
-
-
-def _decoded(plan: Iterable[tuple[av.Packet, bool]], stream, damage: Damage) -> Iterator[av.VideoFrame]:
-    """Decode packets; those that are not needed only as far as other frames refer to them.
+def _decoded(planned: skipping.Plan, stream, damage: Damage) -> Iterator[av.VideoFrame]:
+    """Decode packets as planned.
 
     Nothing is skipped before the first frame has come out, nor once one was interlaced: the two
     fields of a picture may lie in two packets, of which the plan would take only one.
     """
-    context, skipping = stream.codec_context, None
-    for packet, needed in plan:
-        context.skip_frame = "NONREF" if skipping and not needed else "DEFAULT"
+    context, progressive = stream.codec_context, None
+    for packet, how in planned:
+        if progressive and how == skipping.NOT:
+            continue
+        context.skip_frame = how if progressive else skipping.WHOLE
         for frame in _decode(context, packet, damage):
-            skipping = skipping is not False and not frame.interlaced_frame
+            progressive = progressive is not False and not frame.interlaced_frame
             yield frame
     yield from _decode(context, None, damage)
 

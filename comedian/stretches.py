@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from comedian.decoding import Clock, open_video
+from comedian.decoding import Clock, open_video, seek_before
 from comedian.errors import InputError
 from comedian.video import sample_frames, sample_stretch
 
@@ -34,14 +34,14 @@ def sample_apart(
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield what `sample_frames` yields, decoded by several processes.
 
-    From the first stretch on that is damaged, or cannot be told from a part of the file (MPEG-TS, AVI and
-    the like), one process decodes it all; so it does where ten seconds of frames are many. Memory is flat.
+    One process decodes it all from the first stretch on that is damaged, and where the container cannot be
+    entered at keyframes (MPEG-TS, AVI and the like), or ten seconds of frames are many. Memory is flat.
 
     Raises:
         InputError: as `sample_frames`, or a process was killed.
     """
     video = (path, fps, size, sampling)
-    stretches = _stretches(path, fps, size, processes) if processes > 1 and fps > 0 else []
+    stretches = _stretches(*video, processes) if processes > 1 and fps > 0 else []
     done = 0
     with closing(_decoded(video, stretches, processes)) as frames:
         for frame in frames:
@@ -61,13 +61,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _stretches(path: str | Path, fps: float, size: tuple[int, int], processes: int) -> list:
-    """Slots (first, end) of each stretch, of which the last is open; none where there would be only one."""
-    with open_video(path) as (container, stream):
-        seconds = Clock(container, stream).promised_end or 0.0
+def _stretches(
+    path: str | Path, fps: float, size: tuple[int, int], sampling: str, processes: int
+) -> list[tuple[int, float]]:
+    """Slots (first, end) of each stretch, of which the last is open; none where there would be only one.
+
+    Each begins with a keyframe, so that nothing is decoded twice.
+    """
     shortest, longest = math.ceil(fps * SHORTEST_SECONDS), LARGEST_BYTES // (3 * math.prod(size))
-    length = min(max(round(fps * seconds / processes), shortest), longest)
-    firsts = list(range(0, int(seconds * fps), length)) if length >= shortest else []
+    if longest < shortest:
+        return []
+    with open_video(path) as (container, stream):
+        clock = Clock(container, stream, Fraction(fps).limit_denominator(100_000), sampling)
+        slots = int((clock.promised_end or 0.0) * fps)
+        length = min(max(round(slots / processes), shortest), longest)
+        keyframes = (seek_before(container, stream, clock, slot) for slot in range(length, slots, length))
+        firsts = sorted({0, *(clock.slot(ticks) for ticks in keyframes if ticks is not None)})
     return list(zip(firsts, [*firsts[1:], math.inf], strict=True)) if len(firsts) > 1 else []
 
 

@@ -70,18 +70,19 @@ def test_several_processes_give_what_one_gives(videos, name, sampling):
 
 @pytest.mark.parametrize("name", SPLIT + WHOLE)
 def test_containers_that_can_be_entered_are_split(videos, name):
-    parts = stretches._stretches(videos[name], 2, SIZE, processes=4)
-    assert len(parts) == 4
-    found = [sample_stretch(videos[name], slots, Fraction(2), SIZE, "screen") for slots in parts[1:]]
-    assert [part is not None for part in found] == [name in SPLIT] * len(found)
+    parts = stretches._stretches(videos[name], 2, SIZE, "screen", processes=4)
+    assert len(parts) == (4 if name in SPLIT else 0)
+    for slots in parts:
+        assert sample_stretch(videos[name], slots, Fraction(2), SIZE, "screen")
 
 
-def test_stretches_are_neither_short_nor_large(videos):
-    path = videos["h264.mkv"]  # 6 s
-    assert stretches._stretches(path, 2, SIZE, processes=2) == [(0, 6), (6, math.inf)]
-    assert stretches._stretches(path, 2, SIZE, processes=16)[:2] == [(0, 3), (3, 6)]
-    assert stretches._stretches(path, 7, SIZE, processes=2)[:2] == [(0, 9), (9, 18)]
-    assert stretches._stretches(path, 8, SIZE, processes=2) == []
+def test_stretches_are_neither_short_nor_large_and_begin_with_keyframes(videos):
+    path = videos["h264.mkv"]  # 6 s, keyframes at 0, 0.64, 1.28 ... 3.84, 4.48 and 5.48
+    assert stretches._stretches(path, 2, SIZE, "screen", processes=2) == [(0, 6), (6, math.inf)]
+    assert stretches._stretches(path, 2, SIZE, "screen", processes=16)[:2] == [(0, 3), (3, 6)]
+    assert stretches._stretches(path, 7, SIZE, "screen", processes=2)[:2] == [(0, 9), (9, 18)]
+    assert stretches._stretches(path, 8, SIZE, "screen", processes=2) == []
+    assert stretches._stretches(path, 3, SIZE, "screen", processes=16)[-2:] == [(12, 14), (14, math.inf)]
 
 
 def test_damage_is_told_once_and_holds_no_other_frames(videos, tmp_path):

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comedian.decoding import MAX_REORDER, Clock, Damage, _planned, decode_needed, open_video
+from comedian.decoding import Clock, Damage, decode_needed, open_video
 from comedian.errors import InputError
+from comedian.skipping import MAX_REORDER, NOT, _needed, plan
 from comedian.video import probe, sample_frames
 from tests.make_video import encode, encode_sound, number_in, steady
 
@@ -39,6 +40,7 @@ VIDEOS = {
     "open-gop.mkv": {"options": OPEN_GOP},
     "hevc.mp4": {"codec": "libx265", "options": QUIET_HEVC},
     "hevc.mkv": {"codec": "libx265", "options": QUIET_HEVC},
+    "closed-gop-hevc.mkv": {"codec": "libx265", "options": {"x265-params": "log-level=none:open-gop=0"}},
     "mpeg2-at-3s.ts": {"codec": "mpeg2video", "times": steady(150, start=3)},
     "mpeg2.mpg": {"codec": "mpeg2video"},
     "mpeg4.avi": {"codec": "mpeg4"},
@@ -51,6 +53,7 @@ VIDEOS = {
     "variable.mp4": {"times": irregular(150)},
     "variable.mkv": {"times": irregular(150)},
     "variable-hevc.mkv": {"times": irregular(150), "codec": "libx265", "options": QUIET_HEVC},
+    "refreshed.mkv": {"options": {"x264-params": "intra-refresh=1:keyint=25"}},
     "thirty.mkv": {"times": steady(150, 30), "rate": 30},
 }
 
@@ -158,6 +161,25 @@ def test_skipping_skips(videos, name):
         assert len(list(decode_needed(container, stream, clock, Damage()))) < 110, "of 150"
 
 
+@pytest.mark.parametrize(
+    ("name", "dropped"),
+    [
+        ("h264.mp4", True),
+        ("h264-at-7s.ts", True),
+        ("closed-gop-hevc.mkv", True),
+        ("open-gop.mkv", False),  # pictures that lead the keyframe refer to what precedes it
+        ("hevc.mp4", False),  # likewise, by x265's own choice
+        ("refreshed.mkv", False),  # its keyframes are no fresh starts
+        ("mpeg2.mpg", False),
+    ],
+)
+def test_what_follows_the_last_needed_frame_before_a_fresh_start_is_dropped(videos, name, dropped):
+    with open_video(videos[name][0]) as (container, stream):
+        clock = Clock(container, stream, Fraction(2), "screen")
+        packets = (packet for packet in container.demux(stream) if packet.size)
+        assert (NOT in [how for _, how in plan(packets, clock.slot, stream.codec_context)]) is dropped
+
+
 @given(
     st.lists(st.integers(0, 30), min_size=1, max_size=120),
     st.lists(st.integers(1, 17), min_size=120, max_size=120),
@@ -171,9 +193,9 @@ def test_a_plan_holds_what_is_on_screen(gaps, runs, step):
         group = [rest.popleft() for _ in range(min(run, len(rest)))]
         shuffled += group[-1:] + group[:-1]
     packets = [SimpleNamespace(pts=time, is_keyframe=False, is_discard=False) for time in shuffled]
-    plan = list(_planned(packets, lambda ticks: -(-ticks // step)))
-    assert [packet for packet, _ in plan] == packets
-    needed = {packet.pts for packet, wanted in plan if wanted}
+    pairs = list(_needed(packets, lambda ticks: -(-ticks // step)))
+    assert [packet for packet, _ in pairs] == packets
+    needed = {packet.pts for packet, wanted in pairs if wanted}
     slots = [k * step for k in range(times[-1] // step + 1) if k * step >= times[0]]
     shown = {max(time for time in times if time <= slot) for slot in slots}
     assert shown | {times[-1]} == needed
