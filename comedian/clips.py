@@ -4,8 +4,9 @@ A clip is a run of consecutive frames of one half, given as (half index, first f
 Letters: B clips of a batch, T frames of a clip, N frames of a half.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,22 +125,27 @@ class ClipLoader:
         """`workers` threads decode JPEG; `pin` keeps the buffers in page-locked memory (CUDA)."""
         self.halves, self.num_frames, self.pin = halves, num_frames, pin
         self.pool = ThreadPoolExecutor(max(workers, 1))
+        self._buffers: list[torch.Tensor] = []  # kept from epoch to epoch: their pages cost time
 
     def batches(self, batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
         """Yield uint8 (B, T, H, W, 3) for each array of clips (B, 2).
 
-        A yielded tensor is overwritten when the next one is asked for: copy what must live longer.
+        A yielded tensor is overwritten when the next one is asked for: copy what must live longer. The
+        buffers serve one such iteration after the other, not two at once.
         """
-        buffers = [self._buffer(max(map(len, batches))) for _ in range(min(2, len(batches)))]
-        pending = self._submit(batches[0], buffers[0])
-        for number, clips in enumerate(batches):
-            upcoming = None
-            if number + 1 < len(batches):
-                upcoming = self._submit(batches[number + 1], buffers[(number + 1) % 2])
-            for future in pending:
-                future.result()
-            yield buffers[number % 2][: len(clips)]
-            pending = upcoming
+        buffers = self._ready(min(2, len(batches)), max(map(len, batches)))
+        decoding = deque([self._submit(batches[0], buffers[0])])
+        try:
+            for number, clips in enumerate(batches):
+                if number + 1 < len(batches):
+                    decoding.append(self._submit(batches[number + 1], buffers[(number + 1) % 2]))
+                for future in decoding[0]:
+                    future.result()
+                decoding.popleft()
+                yield buffers[number % 2][: len(clips)]
+        finally:  # nothing may write into the buffers any more
+            left = [future for futures in decoding for future in futures if not future.cancel()]
+            wait(left)
 
     def close(self) -> None:
         """Stop the threads; what is not begun is dropped."""
@@ -155,10 +161,14 @@ class ClipLoader:
     def _decode(self, half: int, start: int, out: np.ndarray) -> None:
         self.halves[half].read(range(start, start + self.num_frames), out=out)
 
-    def _buffer(self, size: int) -> torch.Tensor:
-        first = self.halves[0]
-        shape = (size, self.num_frames, first.height, first.width, 3)
-        return torch.empty(shape, dtype=torch.uint8, pin_memory=self.pin)
+    def _ready(self, count: int, size: int) -> list[torch.Tensor]:
+        """So many buffers for at least `size` clips each."""
+        if len(self._buffers) < count or len(self._buffers[0]) < size:
+            shape = (size, self.num_frames, self.halves[0].height, self.halves[0].width, 3)
+            self._buffers = [
+                torch.empty(shape, dtype=torch.uint8, pin_memory=self.pin) for _ in range(count)
+            ]
+        return self._buffers
 
 
 def _windows(halves, num_frames: int, per_half: Sequence[int], starts) -> np.ndarray:

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -12,7 +14,7 @@ from comedian.clips import (
     uniform_windows,
 )
 from comedian.errors import InputError
-from comedian.formats.frames import write_frames
+from comedian.formats.frames import FramesFile, write_frames
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from comedian.recipes.stages import SAMPLERS
 
@@ -135,11 +137,31 @@ def test_a_games_windows_are_shared_by_its_halves(per_game):
 @pytest.mark.parametrize("workers", [1, 3])
 def test_batches_hold_the_frames_asked_for(halves, workers):
     loader = ClipLoader(halves.files, 4, workers)
-    clips = np.random.default_rng(0).integers(0, 16, (5, 3, 2)) % [3, 16]
-    for wanted, batch in zip(clips, loader.batches(clips), strict=True):
-        assert batch.shape == (3, 4, 8, 16, 3)
-        expected = wanted[:, 1, None] + np.arange(4)
-        np.testing.assert_array_equal(batch[:, :, 0, 0, 0], expected)
+    for size in (3, 2, 5):  # one epoch after the other
+        clips = np.random.default_rng(size).integers(0, 16, (5, size, 2)) % [3, 16]
+        for wanted, batch in zip(clips, loader.batches(clips), strict=True):
+            assert batch.shape == (size, 4, 8, 16, 3)
+            expected = wanted[:, 1, None] + np.arange(4)
+            np.testing.assert_array_equal(batch[:, :, 0, 0, 0], expected)
+    loader.close()
+
+
+def test_when_an_epoch_is_left_nothing_is_decoded_any_more(halves, monkeypatch):
+    decoding = []
+
+    def read(file, indices, out):
+        decoding.append(indices)
+        time.sleep(0.02)
+        decoding.remove(indices)
+
+    monkeypatch.setattr(FramesFile, "read", read)
+    loader = ClipLoader(halves.files, 4, 2)
+    batches = loader.batches(np.zeros((5, 6, 2), int))
+    next(batches)
+    batches.close()
+    assert decoding == []
+    time.sleep(0.05)
+    assert decoding == []
     loader.close()
 
 
