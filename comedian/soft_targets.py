@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from comedian.onednn import product
 
 Report = Callable[[str, float, float | None], None]  # task, done, total
 
 BLOCK_ROWS = 8192  # bank rows in flight
 CPU_BLOCK_ROWS = 2048  # at most, on a CPU: the scores of a block stay in its cache
 QUERY_ROWS = 1024  # rows whose soft targets are computed together
-ONEDNN_WORK = 2**24  # multiply-adds from which a product on the CPU pays oneDNN's copies
 HEADROOM = math.log(2**15)  # shares grow to 2^15 in place of 1: float16 has no small numbers to waste
 
 
@@ -141,15 +141,7 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     """a · bᵀ, (N, K) and (M, K) -> (N, M) float32, or float64 for such factors."""
     if a.element_size() == 2:
         return torch.mm(a, b.T, out_dtype=torch.float32)
-    if _onednn_pays(a, b):
-        return F.linear(a.to_mkldnn(), b.to_mkldnn()).to_dense()
-    return a @ b.T
-
-
-def _onednn_pays(a: Tensor, b: Tensor) -> bool:
-    """Whether oneDNN, which needs copies, is worth it: `@` is MKL's, which spares AVX-512 on an AMD."""
-    large = a.is_cpu and a.dtype == torch.float32 and a.numel() * len(b) >= ONEDNN_WORK
-    return large and torch.backends.mkldnn.is_available()
+    return product(a, b)
 
 
 def _accurate(features: Tensor) -> torch.dtype:

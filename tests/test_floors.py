@@ -16,6 +16,7 @@ WORKSHOP = (
     "clips",
     "augment",
     "bank",
+    "onednn",
     "soft_targets",
     "neighbours",
 )  # modules of comedian/ between models and formats

@@ -4,19 +4,18 @@ Letters: n tubelets or tokens at hand, L tokens of a window, D width, C classes,
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from comedian.augment import to_input
 from comedian.errors import InputError
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import SpotRecipe
-
-CHUNK_TOKENS = 64  # tubelets that pass the spatial transformer together
+from comedian.spotting.encode import chunk_tokens, encode_stream
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,10 @@ class Scores:
 
 
 class SlidingSpotter:
-    """Turns a growing run of tubelets into final scores, as soon as no later window can change them.
+    """Turns a growing run of spatial tokens into final scores, as soon as no later window can change them.
 
     Windows start every L/2 tokens; a last one ends at the end of the half. Of each window the first
-    and last R tokens are ignored, except at the start of the first and the end of the last. Spatial
-    tokens do not depend on the window, so each is computed once.
+    and last R tokens are ignored, except at the start of the first and the end of the last.
     """
 
     def __init__(self, spotter: Spotter, spot: SpotRecipe, device: torch.device):
@@ -62,9 +60,9 @@ class SlidingSpotter:
         self.count = np.zeros((0, 1), np.float32)
         self.emitted = 0
 
-    def push(self, frames: np.ndarray) -> np.ndarray:
-        """Take uint8 tubelets (n, 2, H, W, 3); return the scores (m, C) that became final."""
-        self.tokens = torch.cat([self.tokens, self._spatial(frames)])
+    def push(self, tokens: Tensor) -> np.ndarray:
+        """Take spatial tokens (n, D); return the scores (m, C) that became final."""
+        self.tokens = torch.cat([self.tokens, tokens])
         while self._end - self.next_window > self.length:  # one token more: this window is not the last
             self._window(self.next_window, self.length, last=False)
             self.next_window += self.stride
@@ -86,15 +84,6 @@ class SlidingSpotter:
         """Tokens before this are out of reach: a later window starts after the newest one."""
         newest = self.next_window - self.stride
         return 0 if newest < 0 else newest + 1 + self.ignored
-
-    @torch.inference_mode()
-    def _spatial(self, frames: np.ndarray) -> Tensor:
-        spotter, recipe = self.spotter, self.spotter.recipe
-        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
-        size = recipe.image_height, recipe.image_width
-        video = to_input(pixels, size, spotter.mean, spotter.std)  # (n, 3, 2, h, w)
-        with _half_precision(self.device):
-            return spotter.spatial.encode(video).float().cpu()
 
     @torch.inference_mode()
     def _window(self, start: int, length: int, last: bool) -> None:
@@ -148,14 +137,14 @@ def score_stream(
     sliders = [SlidingSpotter(spotter, spot, device) for spotter in spotters]
     waiting = [np.zeros((0, len(spotters[0].classes)), np.float32) for _ in spotters]
     times: list[float] = []
-    for seconds, tubelets in _tubelets(frames):
-        times += seconds
-        waiting = [
-            _joined(have, slider.push(tubelets)) for have, slider in zip(waiting, sliders, strict=True)
-        ]
-        if ready := min(map(len, waiting)):
-            yield _averaged(times, waiting, ready)
-            times, waiting = times[ready:], [have[ready:] for have in waiting]
+    with closing(encode_stream(_tubelets(frames, chunk_tokens(device)), spotters, device)) as encoded:
+        for seconds, tokens in encoded:
+            times += seconds
+            pairs = zip(waiting, sliders, tokens, strict=True)
+            waiting = [_joined(have, slider.push(more)) for have, slider, more in pairs]
+            if ready := min(map(len, waiting)):
+                yield _averaged(times, waiting, ready)
+                times, waiting = times[ready:], [have[ready:] for have in waiting]
     waiting = [_joined(have, slider.finish()) for have, slider in zip(waiting, sliders, strict=True)]
     if times:
         yield _averaged(times, waiting, len(times))
@@ -175,19 +164,16 @@ def are_alike(one: Spotter, other: Spotter) -> bool:
     return (one.classes, one.geometry) == (other.classes, other.geometry)
 
 
-def _half_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 for nearly all of the work on CUDA; a CPU, and the small temporal half, stay at float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-
-
-def _tubelets(frames: Iterable[tuple[float, np.ndarray]]) -> Iterator[tuple[list[float], np.ndarray]]:
-    """Group frames into chunks of tubelets; a single last frame is doubled."""
+def _tubelets(
+    frames: Iterable[tuple[float, np.ndarray]], chunk: int
+) -> Iterator[tuple[list[float], np.ndarray]]:
+    """Group frames into chunks of so many tubelets; a single last frame is doubled."""
     seconds: list[float] = []
     images: list[np.ndarray] = []
     for second, image in frames:
         seconds.append(second)
         images.append(image)
-        if len(images) == CHUNK_TOKENS * TUBELET_FRAMES:
+        if len(images) == chunk * TUBELET_FRAMES:
             yield _paired(seconds, images)
             seconds, images = [], []
     if len(images) % TUBELET_FRAMES:

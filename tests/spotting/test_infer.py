@@ -10,7 +10,7 @@ from comedian.formats.checkpoint import Geometry
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import ModelRecipe
 from comedian.recipes.stages import SpotRecipe
-from comedian.spotting.infer import SlidingSpotter, join, score_stream, to_spots
+from comedian.spotting.infer import join, score_stream, to_spots
 
 SMALL = {
     "image_height": 16,
@@ -83,17 +83,6 @@ def test_pixels_are_normalised_as_the_checkpoint_says():
     with torch.no_grad():
         logits = spotter(to_input(torch.from_numpy(images)[None], (16, 16), 0.2, 0.7))[0]
     np.testing.assert_allclose(scores.probabilities, logits.sigmoid(), atol=1e-6)
-
-
-def test_a_cpu_computes_in_float32():
-    spotter = small_spotter()
-    tubelets = random_half(16)[0].reshape(8, 2, 16, 16, 3)
-    with torch.inference_mode():
-        video = to_input(torch.from_numpy(tubelets), (16, 16))
-        plain = spotter.spatial.encode(video)
-        with torch.autocast("cpu", torch.bfloat16):
-            assert not torch.equal(spotter.spatial.encode(video).float(), plain), "the difference is seen"
-    assert torch.equal(SlidingSpotter(spotter, SpotRecipe(2), CPU)._spatial(tubelets), plain)
 
 
 @pytest.mark.gpu

@@ -1,0 +1,68 @@
+"""Spatial tokens of a stream of tubelets. On a CPU every core has a chunk of its own.
+
+Letters: n tubelets of a chunk, D width.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from comedian.augment import to_input
+from comedian.models.spatial import SpatialEncoder
+from comedian.models.spotter import Spotter
+from comedian.onednn import packed
+
+
+def chunk_tokens(device: torch.device) -> int:
+    """Tubelets that pass together: few on a CPU, so that what a layer makes of them stays in its cache."""
+    return 8 if device.type == "cpu" else 64
+
+
+def encode_stream(
+    chunks: Iterable[tuple[list[float], np.ndarray]], spotters: Sequence[Spotter], device: torch.device
+) -> Iterator[tuple[list[float], list[Tensor]]]:
+    """Yield each chunk's times, and the tokens (n, D) that each spotter's spatial half makes of it.
+
+    Args:
+        chunks: (times, uint8 tubelets (n, 2, H, W, 3)).
+        spotters: on `device`, in eval mode.
+    """
+    num_threads = torch.get_num_threads()
+    workers, alone = (num_threads, (1,)) if device.type == "cpu" else (1, (num_threads,))
+    encoders = [partial(_encode, spotter, _fastest(spotter, device), device) for spotter in spotters]
+    pool = ThreadPoolExecutor(workers, "encode", torch.set_num_threads, alone)
+    waiting: deque = deque()
+
+    def oldest() -> tuple[list[float], list[Tensor]]:
+        seconds, futures = waiting.popleft()
+        return seconds, [future.result() for future in futures]
+
+    try:
+        for seconds, frames in chunks:
+            waiting.append((seconds, [pool.submit(encode, frames) for encode in encoders]))
+            if len(waiting) > workers:
+                yield oldest()
+        while waiting:
+            yield oldest()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(num_threads)  # MKL has one number for all threads
+
+
+def _fastest(spotter: Spotter, device: torch.device) -> SpatialEncoder:
+    return packed(spotter.spatial) if device.type == "cpu" else spotter.spatial
+
+
+@torch.inference_mode()
+def _encode(spotter: Spotter, spatial: SpatialEncoder, device: torch.device, frames: np.ndarray) -> Tensor:
+    """In half precision on CUDA: it is nearly all of the work, and the small temporal half is not."""
+    pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device)
+    size = spotter.recipe.image_height, spotter.recipe.image_width
+    video = to_input(pixels, size, spotter.mean, spotter.std)  # (n, 3, 2, h, w)
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        return spatial.encode(video).float().cpu()
