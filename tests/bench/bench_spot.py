@@ -1,8 +1,8 @@
 """spot on a half, against the work that it cannot avoid and against recomputing every window.
 
 The unavoidable: decoding alone; each tubelet through the spatial transformer once, and each window through
-the temporal one, as torch runs them, 64 tubelets at once on all cores. Beside them our pass over frames that
-are decoded already. Weights are random, the network is the recipe's. With a GPU everything runs there.
+the temporal one, as torch runs them, 64 tubelets at once on all cores. Beside them our pass over frames
+that are decoded already. Weights are random, the network is the recipe's. With a GPU all runs there.
 """
 
 import argparse
