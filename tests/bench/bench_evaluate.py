@@ -47,13 +47,13 @@ def main() -> None:
 
 def costs(cases: dict[str, list], rounds: int) -> None:
     """Time and memory, start included."""
+    rows = []
     for what, found in interleaved(cases, rounds, child).items():
-        table(
-            [
-                Row(what, [cost.wall_seconds for cost in found], (), "<= 1.5"),
-                Row(f"{what}: memory", [cost.peak_mb for cost in found], (), "<= 150", "MB"),
-            ]
-        )
+        rows += [
+            Row(what, [cost.wall_seconds for cost in found], (), "<= 1.5"),
+            Row(f"{what}: memory", [cost.peak_mb for cost in found], (), "<= 150", "MB"),
+        ]
+    table(rows)
 
 
 def work_growth(least: int, rounds: int) -> None:
