@@ -26,7 +26,7 @@ def main(tables: Path, page: Path) -> None:
 
 def indented(text: str) -> str:
     """A block of code."""
-    return "".join(f"    {line}\n" for line in text.strip().splitlines())
+    return "".join(f"    {line}\n" for line in text.strip("\n").splitlines())
 
 
 def draw_growth(picture: Path) -> None:
