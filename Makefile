@@ -25,7 +25,7 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install recipe demo ablation bench test lint clean
+.PHONY: help install recipe demo ablation bench test clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12

@@ -27,7 +27,7 @@ class Run:
         resume: go on from that state, if there is one.
         made_from: option -> what it named, such as a hash; a run goes on only with the same.
         report: moves a progress bar (task, done, total).
-        emit: takes one dict per epoch.
+        emit: takes one dict per epoch, just before its state is kept.
     """
 
     output: Path
@@ -95,10 +95,10 @@ def fit(
         loss = _everyones(losses, name, epoch).mean().item()
         record = {"stage": name, "epoch": epoch + 1, "loss": loss, "lr": rate}
         record |= {"seconds": round(time.perf_counter() - began, 2), **after_epoch(epoch)}
+        if distributed.rank() == 0:
+            run.emit(record)  # before the epoch is kept: stopped in between it is told again, never lost
         place = Place(name, epoch + 1)
         save_state(run.state_path, place, identity, step, optimizer)
-        if distributed.rank() == 0:
-            run.emit(record)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

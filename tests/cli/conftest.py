@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.threads import torch_threads
+
 
 @pytest.fixture(autouse=True, scope="package")
 def one_thread():
     """Torch, also of processes that tests start, computes on one thread: tiny tensors make two wait."""
-    import torch
-
-    before, torch_before = os.environ.get("OMP_NUM_THREADS"), torch.get_num_threads()
+    before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(torch_before)
+    with torch_threads(1):
+        yield
     del os.environ["OMP_NUM_THREADS"]
     if before is not None:
         os.environ["OMP_NUM_THREADS"] = before

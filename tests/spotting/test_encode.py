@@ -7,14 +7,13 @@ import torch
 from comedian.augment import to_input
 from comedian.spotting.encode import encode_stream
 from tests.spotting.test_infer import CPU, random_half, small_spotter
+from tests.threads import torch_threads
 
 
 @pytest.fixture(autouse=True)
 def three_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(3):
+        yield
 
 
 def chunks(num_frames: int, size: int):

@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
+from comedian.training import loop
 from comedian.training.loop import Run
+from comedian.training.state import Place, save_state
+from tests.threads import torch_threads
 from tests.training.stages import CPU, make_inputs, open_halves
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +36,8 @@ def halves(inputs):
 @pytest.fixture(autouse=True)
 def one_thread():
     """Sums in one order, and nobody else's cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture
@@ -62,6 +63,25 @@ def driven(inputs: Path, *tasks: str, processes: int = 1) -> int:
     command = [*(torchrun if processes > 1 else []), "-m", "tests.training.stages", str(inputs), *tasks]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, timeout=300).returncode
+
+
+@contextmanager
+def interrupted(epochs: int, kept: bool = True) -> Iterator[None]:
+    """Ctrl-C once so many epochs are behind a run, just after the last one was kept or just before."""
+    left = epochs
+
+    def save(path: Path, place: Place, *rest) -> None:
+        nonlocal left
+        left -= not place.losses
+        if left or kept:
+            save_state(path, place, *rest)
+        if not left:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "save_state", save)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 def read_records(output: Path) -> list[dict]:

@@ -16,6 +16,7 @@ from comedian.training import finetune as module
 from comedian.training import loop
 from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim, set_prior
 from comedian.training.validate import Validation
+from tests.training.conftest import interrupted
 from tests.training.stages import (
     CLASSES,
     FINETUNE,
@@ -200,14 +201,10 @@ def test_the_best_epoch_survives_an_interruption(inputs, a_run, monkeypatch):
         epochs.append(weights(spotter))
         return next(scores)
 
-    def emit(record):
-        if (record["stage"], record["epoch"]) == (FULL_STAGE, 2):
-            raise KeyboardInterrupt
-
     monkeypatch.setattr(Validation, "score", score)
     run = a_run()
-    with pytest.raises(KeyboardInterrupt):
-        train(inputs, "finetune", replace(run, emit=emit))
+    with interrupted(FINETUNE.head.epochs + 2):
+        train(inputs, "finetune", run)
     train(inputs, "finetune", replace(run, resume=True))
     assert len(epochs) == 5
     assert same(weights(load_spotter(run.output)), epochs[2])

@@ -14,6 +14,7 @@ from comedian.training.loop import autocast, fit
 from comedian.training.optim import adamw
 from comedian.training.schedule import learning_rate
 from comedian.training.state import interrupted_stage
+from tests.training.conftest import interrupted
 from tests.training.stages import CPU
 
 OPTIM = OptimRecipe(epochs=4, batch_size=2, base_lr=1.0, warmup_epochs=1, final_lr=0.1, clip_norm=0.5)
@@ -174,17 +175,11 @@ def test_precision_is_the_recipes(a_run):
         autocast(CPU, "half")
 
 
-def interrupted(run, after=2, **options):
-    """Stop a toy run in the record of epoch `after`; return its records."""
+def interrupt(run, after=2, kept=True):
+    """Stop a toy run when epoch `after` is kept, or just before that; return its records."""
     records = []
-
-    def emit(record):
-        records.append(record)
-        if record["epoch"] == after:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fit_toy(replace(run, emit=emit), **options)
+    with interrupted(after, kept):
+        fit_toy(replace(run, emit=records.append))
     return records
 
 
@@ -219,13 +214,26 @@ def test_a_run_stopped_at_any_step_resumes(a_run, monkeypatch, stop, state_steps
 def test_a_resumed_run_is_the_uninterrupted_one(a_run, after):
     records, run = [], a_run()
     whole = fit_toy(a_run("whole", records))
-    begun = interrupted(run, after)
+    begun = interrupt(run, after)
     rest = []
     resumed = fit_toy(replace(run, resume=True, emit=rest.append))
     assert torch.equal(resumed.weight, whole.weight)
     assert torch.equal(resumed.bias, whole.bias)
     assert without_seconds(begun + rest) == without_seconds(records)
     assert len(rest) == 4 - after
+
+
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_an_epoch_stopped_before_it_was_kept_is_told_again(a_run, after):
+    records, run = [], a_run()
+    whole = fit_toy(a_run("whole", records))
+    begun = without_seconds(interrupt(run, after, kept=False))
+    rest = []
+    resumed = fit_toy(replace(run, resume=True, emit=rest.append))
+    assert torch.equal(resumed.weight, whole.weight)
+    assert len(begun) == after
+    assert begun[:-1] + without_seconds(rest) == without_seconds(records)
+    assert begun[-1] == without_seconds(rest)[0]
 
 
 def test_without_a_state_resuming_begins_anew(a_run):
@@ -262,7 +270,7 @@ def test_a_later_stage_begins_anew_behind_an_earlier_one(a_run):
 )
 def test_the_state_of_another_run_is_told(a_run, change, told):
     run = a_run(made_from={"--init": "a"})
-    interrupted(run)
+    interrupt(run)
     kept = run.state_path.read_bytes()
     of_run = {key: change[key] for key in ("seed", "made_from") if key in change}
     run = replace(run, resume=True, **of_run)
@@ -288,7 +296,7 @@ def broken_states(path):
 
 def test_a_damaged_state_is_told(a_run):
     run = a_run()
-    interrupted(run)
+    interrupt(run)
     for content in list(broken_states(run.state_path)):
         run.state_path.write_bytes(content)
         with pytest.raises(InputError, match=r"damaged, or not a state.*begin anew") as error:

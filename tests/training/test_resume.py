@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from comedian.errors import InputError
 from comedian.training import loop
 from comedian.training.loop import Run
-from tests.training.conftest import read_records
+from tests.training.conftest import interrupted, read_records
 from tests.training.stages import CPU, DISTILL, RECIPES, SWIN, train
 
 STEPS = {"pretrain": 5, "distill": 2, "queue": 2, "finetune": 2}  # of an epoch
@@ -36,16 +36,10 @@ def comparable(record):
 
 
 def interrupt(inputs, stage, run, after):
-    """Run a stage until the record number `after` (from 1) is told; return the records."""
+    """Run a stage until `after` epochs are kept; return the records."""
     records = []
-
-    def emit(record):
-        records.append(comparable(record))
-        if len(records) == after:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(inputs, stage, replace(run, emit=emit))
+    with interrupted(after):
+        train(inputs, stage, replace(run, emit=lambda record: records.append(comparable(record))))
     assert not run.output.exists()
     return records
 
