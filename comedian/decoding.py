@@ -65,10 +65,11 @@ class Clock:
         start: ticks, the stream's first time.
         origin: ticks, the container's start.
         timed: whether the container stores presentation times.
+        longest: ticks; a frame that seems to last longer is damage.
         promised_end: seconds from the origin to where the headers say the video ends, or None.
     """
 
-    def __init__(self, container, stream, fps: Fraction = Fraction(1), sampling: str = "screen"):
+    def __init__(self, container, stream, fps: float = 1.0, sampling: str = "screen"):
         self.tick = stream.time_base
         self.start = stream.start_time or 0
         self.origin = _origin(container, stream)
@@ -76,8 +77,8 @@ class Clock:
         self.promised_end = _promised_end(container, stream, self.seconds(0))
         rate = stream.average_rate or stream.guessed_rate
         self._period = max(1, round(1 / (rate * self.tick))) if rate else 1
-        self._longest = self.whole_ticks(LONGEST_SECONDS)
-        self._slots, self._ticks = (self.tick * fps).as_integer_ratio()
+        self.longest = self.whole_ticks(LONGEST_SECONDS)
+        self._slots, self._ticks = (self.tick * Fraction(fps).limit_denominator(100_000)).as_integer_ratio()
         self._half_early = sampling == "ffmpeg"
 
     def seconds(self, ticks: int) -> float:
@@ -101,7 +102,7 @@ class Clock:
 
     def duration(self, frame: av.VideoFrame) -> int:
         """Ticks a frame lasts if none follows."""
-        return next((ticks for ticks in (frame.duration, self._period) if 0 < ticks <= self._longest), 1)
+        return next((ticks for ticks in (frame.duration, self._period) if 0 < ticks <= self.longest), 1)
 
 
 @contextmanager
@@ -227,13 +228,12 @@ def _placed(
     frames: Iterable[tuple[int, av.VideoFrame]], clock: Clock, damage: Damage, expected: int
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Leave out frames with impossible times, and note where pictures are missing, from `expected` on."""
-    gap, longest = clock.whole_ticks(GAP_SECONDS), clock.whole_ticks(LONGEST_SECONDS)
-    promised, latest, previous = clock.promised_end, math.inf, -math.inf
-    if promised:
-        latest = clock.origin + clock.whole_ticks(promised + STRAY_SECONDS)
+    gap, latest, previous = clock.whole_ticks(GAP_SECONDS), math.inf, -math.inf
+    if clock.promised_end:
+        latest = clock.origin + clock.whole_ticks(clock.promised_end + STRAY_SECONDS)
     for ticks, frame in frames:
         hole = ticks - expected
-        if ticks < previous or hole > longest or ticks > latest:
+        if ticks < previous or hole > clock.longest or ticks > latest:
             damage.misplaced += 1
             continue
         if hole > gap:

@@ -7,7 +7,6 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from fractions import Fraction
 from itertools import islice
 from mmap import mmap
 from pathlib import Path
@@ -18,7 +17,7 @@ from comedian.decoding import Clock, open_video, seek_before
 from comedian.errors import InputError
 from comedian.video import sample_frames, sample_stretch
 
-# A stretch is decoded from the keyframe before it, which short ones pay for, and kept until its turn comes.
+# A stretch costs a seek, which short ones would feel, and is kept until its turn comes.
 SHORTEST_SECONDS = 10.0
 LARGEST_BYTES = 1 << 25  # a minute of 398x224 at 2 frames a second
 DESK_FRAMES = 8  # that a helper hands over at once, in memory it shares with its parent
@@ -72,7 +71,7 @@ def _stretches(
     if longest < shortest:
         return []
     with open_video(path) as (container, stream):
-        clock = Clock(container, stream, Fraction(fps).limit_denominator(100_000), sampling)
+        clock = Clock(container, stream, fps, sampling)
         slots = int((clock.promised_end or 0.0) * fps)
         length = min(max(round(slots / processes), shortest), longest)
         keyframes = (seek_before(container, stream, clock, slot) for slot in range(length, slots, length))
@@ -128,11 +127,10 @@ def _help(link, own_end, desk: np.ndarray, video: tuple, stretches: list[tuple[i
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     link.close()
     path, fps, size, sampling = video
-    rate = Fraction(fps).limit_denominator(100_000)
     with suppress(BrokenPipeError, EOFError):
         for slots in stretches:
             try:
-                part = sample_stretch(path, slots, rate, size, sampling)
+                part = sample_stretch(path, slots, fps, size, sampling)
             except InputError:  # the parent will meet it, too
                 part = None
             for start in range(0, len(part or ()), DESK_FRAMES):

@@ -9,7 +9,6 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -99,13 +98,12 @@ def sample_frames(
     assert sampling in SAMPLINGS, sampling
     if not fps > 0:
         raise InputError(f"cannot sample {fps:g} frames a second", remedy="give a positive rate")
-    grid = Fraction(fps).limit_denominator(100_000), sampling
-    return _sample(path, grid, size, threads, on_damage, full_decode)
+    return _sample(path, (fps, sampling), size, threads, on_damage, full_decode)
 
 
 def _sample(
     path: str | Path,
-    grid: tuple[Fraction, str],
+    grid: tuple[float, str],
     size: tuple[int, int],
     threads: int,
     on_damage: Callable[[str], None],
@@ -124,7 +122,7 @@ def _sample(
 
 
 def sample_stretch(
-    path: str | Path, slots: tuple[int, float], fps: Fraction, size: tuple[int, int], sampling: str
+    path: str | Path, slots: tuple[int, float], fps: float, size: tuple[int, int], sampling: str
 ) -> list[tuple[float, np.ndarray]] | None:
     """What `sample_frames` yields for k in `slots` (first, end), from the keyframe before on.
 

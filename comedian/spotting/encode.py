@@ -33,9 +33,9 @@ def encode_stream(
         spotters: on `device`, in eval mode.
     """
     num_threads = torch.get_num_threads()
-    workers, alone = (num_threads, (1,)) if device.type == "cpu" else (1, (num_threads,))
+    workers = num_threads if device.type == "cpu" else 1
     encoders = [partial(_encode, spotter, _fastest(spotter, device), device) for spotter in spotters]
-    pool = ThreadPoolExecutor(workers, "encode", torch.set_num_threads, alone)
+    pool = ThreadPoolExecutor(workers, "encode", torch.set_num_threads, (1,))
     waiting: deque = deque()
 
     def oldest() -> tuple[list[float], list[Tensor]]:

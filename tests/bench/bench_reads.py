@@ -4,7 +4,6 @@ Ours is what the training commands use, from the file to the batch; the limit de
 already in memory, on as many threads, each into one picture that stays in its cache.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -20,8 +19,9 @@ from _videos import video
 
 from comedian.clips import ClipLoader
 from comedian.formats.frames import FramesFile
+from comedian.stretches import cores
 
-CORES = len(os.sched_getaffinity(0))
+CORES = cores()
 WINDOW = 128  # frames: 64 s
 BATCH = 4  # windows
 BATCHES = 24
