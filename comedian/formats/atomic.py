@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -33,11 +34,17 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except Exception as error:
-        if isinstance(error, InputError) or shutil.disk_usage(target.parent).free >= FULL_BYTES:
+        if isinstance(error, InputError) or not _is_full(target.parent, error):
             raise
         raise InputError("cannot be written, the disk is full", target, "make room") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_full(folder: Path, error: Exception) -> bool:
+    """Whether that is why a write failed; libraries do not all say so."""
+    told = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    return told or shutil.disk_usage(folder).free < FULL_BYTES
 
 
 def _sync(path: Path) -> None:

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.atomic import atomic_path
+from comedian.formats.hdf5 import new_hdf5
 
 FORMAT, VERSION = "comedian bank", 1
 REMEDY = "make a bank with build-bank"
@@ -96,7 +96,8 @@ def write_bank(
     assert features.shape == targets.shape, "one target a row"
     assert len(features) == len(seconds), "one time a row"
     assert sum(half.count for half in halves) == len(features), "halves must cover the rows"
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    num_bytes = sum(array.nbytes for array in (features, targets, seconds, *vars(reduction).values()))
+    with new_hdf5(path, num_bytes) as file:
         file["features"], file["targets"], file["seconds"] = features, targets, seconds
         for name in BankHalf.__dataclass_fields__:
             file[f"halves/{name}"] = [getattr(half, name) for half in halves]

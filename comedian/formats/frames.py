@@ -16,7 +16,7 @@ import numpy as np
 import simplejpeg
 
 from comedian.errors import InputError
-from comedian.formats.atomic import atomic_path
+from comedian.formats.hdf5 import new_hdf5
 
 FORMAT, VERSION = "comedian frames", 1
 ENCODINGS = ("jpeg", "raw")
@@ -55,7 +55,7 @@ def write_frames(
         seconds, offset = _spool(spool, frames, size, encoding, quality)
         if not seconds:
             raise InputError("gave no frame", video, "check the video and the rate")
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with new_hdf5(path, offset[-1]) as file:
             file.attrs.update(
                 format=FORMAT,
                 version=VERSION,

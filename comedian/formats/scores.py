@@ -13,9 +13,10 @@ import h5py
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.atomic import atomic_path
+from comedian.formats.hdf5 import new_hdf5
 
 FORMAT, VERSION = "comedian scores", 1
+GROUP_BYTES = 1 << 13  # more than HDF5 takes for a group of ours
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ def write_scores(
     path: str | Path, halves: Sequence[HalfScores], classes: Sequence[str], provenance: str
 ) -> None:
     """Write a scores file, whole or not at all."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    num_bytes = sum(half.seconds.nbytes + half.probabilities.nbytes + GROUP_BYTES for half in halves)
+    with new_hdf5(path, num_bytes) as file:
         file.attrs.update(
             format=FORMAT, version=VERSION, classes=json.dumps(list(classes)), provenance=provenance
         )

@@ -16,6 +16,7 @@ from comedian.augment import to_input
 from comedian.bank import Part, build_bank
 from comedian.clips import ClipLoader, Halves
 from comedian.errors import InputError
+from comedian.formats.atomic import atomic_path
 from comedian.formats.checkpoint import Geometry
 from comedian.formats.games import Game
 from comedian.models.hub import fetch
@@ -150,7 +151,9 @@ def _parts(
             if count == 0:
                 raise InputError(f"has {len(file)} frames, a tubelet needs two", file.path, "leave it out")
             rows = folder / f"{number}.npy"
-            np.save(rows, _features(teacher, loader, number, count, device, batch_size))
+            features = _features(teacher, loader, number, count, device, batch_size)
+            with atomic_path(rows) as temporary, temporary.open("wb") as opened:
+                np.save(opened, features)
             report("features", sum(counts[: number + 1]), sum(counts))
             seconds = file.seconds[: count * TUBELET_FRAMES].reshape(-1, TUBELET_FRAMES).mean(axis=1)
             yield Part(halves.name_of(number), file.half, file.path, rows, seconds)

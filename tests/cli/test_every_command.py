@@ -163,6 +163,7 @@ def test_a_terminal_is_told_what_is_awaited(name):
     process = start(name, stdin=other_end)
     try:
         assert process.stderr.readline() == f"{name}: waiting for spots on standard input\n".encode()
+        time.sleep(0.3)  # Python may miss a signal just before it begins to read
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=20) == (b"", f"{name}: interrupted\n".encode())
         assert process.returncode == 130

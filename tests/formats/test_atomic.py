@@ -1,5 +1,6 @@
 """Files are whole or absent."""
 
+import errno
 import os
 import stat
 from types import SimpleNamespace
@@ -41,6 +42,18 @@ def test_a_failure_leaves_what_was_there(tmp_path, error):
     with pytest.raises(error), atomic_path(target) as temporary:
         fail_halfway(temporary, error)
     assert (list(tmp_path.iterdir()), target.read_text()) == ([target], "old")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_file_too_large_for_the_disk_is_said_in_words(tmp_path, code):
+    with pytest.raises(InputError, match="disk is full; make room"), atomic_path(tmp_path / "a.h5"):
+        raise OSError(code, os.strerror(code))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_are_told_as_they_are(tmp_path):
+    with pytest.raises(OSError, match="Input/output"), atomic_path(tmp_path / "a.h5"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_a_full_disk_is_said_in_words(tmp_path, monkeypatch):
