@@ -55,7 +55,7 @@ def write_frames(
         seconds, offset = _spool(spool, frames, size, encoding, quality)
         if not seconds:
             raise InputError("gave no frame", video, "check the video and the rate")
-        with new_hdf5(path, offset[-1]) as file:
+        with new_hdf5(path, offset[-1] + 16 * len(offset)) as file:  # the blobs, their times and offsets
             file.attrs.update(
                 format=FORMAT,
                 version=VERSION,
