@@ -11,7 +11,7 @@ import typer
 from comedian.errors import InputError
 
 from ._io import silence_stdout, warn
-from ._several import handle_signals, last_word, lost_another
+from ._torchrun import handle_signals, last_word, lost_another
 
 
 def command(

@@ -31,7 +31,8 @@ def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
 @contextmanager
 def open_spots(name: str, command: str) -> Iterator[Iterator[dict]]:
     """Open spots: JSON Lines, standard input for `-`, or SoccerNet's results in a folder or zip."""
-    from comedian.formats.events import is_soccernet, read_soccernet, read_spots
+    from comedian.formats.soccernet import is_soccernet, read_soccernet
+    from comedian.formats.spots import read_spots
 
     if name != "-" and is_soccernet(name):
         yield read_soccernet(name)

@@ -14,7 +14,7 @@ from ._flags import Flags
 from ._io import check_output, refuse_dash, silence_stdout, warn
 from ._options import pick_device
 from ._progress import progress
-from ._several import is_first
+from ._torchrun import is_first
 
 DEFAULT_RECIPE = "vivit-tiny"
 ONLY_SPATIAL = "only its spatial transformer is taken"
@@ -39,7 +39,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         print(to_toml(stage, recipe), end="")
         return
     _check(flags)
-    from comedian.clips import Halves
+    from comedian.data.halves import Halves
     from comedian.distributed import processes
     from comedian.training.loop import Run
 
@@ -63,7 +63,7 @@ def _header(flags: Flags):
     if flags.init is None or flags.init.startswith("timm:"):
         return None
     refuse_dash(flags.init, "weights")
-    from comedian.models.load import read_weights_header
+    from comedian.weights.load import read_weights_header
 
     return read_weights_header(flags.init)
 

@@ -73,12 +73,12 @@ def build_bank(
     with progress(quiet) as report:
         shared = {"device": pick_device(device), "report": report}
         if teacher:
-            from comedian.training.teacher import bank_from_frames
+            from comedian.bank.teacher import bank_from_frames
 
             options = {"batch_size": batch_size, "workers": workers}
             summary = bank_from_frames(games, teacher, output, recipe, **options, **shared)
         else:
-            from comedian.bank import bank_from_features
+            from comedian.bank.build import bank_from_features
 
             options = {"features_fps": features_fps, "offset_seconds": features_offset}
             summary = bank_from_features(games, output, recipe, **options, **shared)
@@ -95,7 +95,7 @@ def _warn_ignored(context: typer.Context, use: str, quiet: bool) -> None:
 def _list_moments(sources: list[str], query: str, half: int | None, num: int, table: bool) -> None:
     if len(sources) != 1:
         raise InputError("--query looks into one bank", remedy="name one bank file")
-    from comedian.bank import nearest_moments, parse_moment
+    from comedian.bank.query import nearest_moments, parse_moment
     from comedian.formats.bank import Bank
 
     moment = parse_moment(query, half)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from comedian.formats.events import is_soccernet, list_soccernet
 from comedian.formats.labels import read_classes
+from comedian.formats.soccernet import is_soccernet, list_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 from ._app import command
@@ -45,10 +45,10 @@ def evaluate(
     for path in (labels, games):
         refuse_dash(path, "labels and lists")
     names = SOCCERNET_CLASSES if classes is None else read_classes(classes)
-    from comedian.spotting import chance as random_spotter
-    from comedian.spotting import metrics as official
-    from comedian.spotting.pairing import collect, pair
-    from comedian.spotting.table import score_table
+    from comedian.evaluation import chance as random_spotter
+    from comedian.evaluation import metrics as official
+    from comedian.evaluation.pairing import collect, pair
+    from comedian.evaluation.table import score_table
 
     wanted = _known_metrics(metrics, list(official.METRICS))
     present = list_soccernet(spots) if spots != "-" and is_soccernet(spots) else ()

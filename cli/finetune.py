@@ -11,7 +11,7 @@ from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from ._app import command
 from ._flags import Flags, with_flags
 from ._io import refuse_dash, warn
-from ._several import is_first
+from ._torchrun import is_first
 from ._training import train
 
 LABELS = typer.Option(help="Folder of labels, by game [default: beside each video].")
@@ -39,7 +39,7 @@ def finetune(
             warn("finetune", message)
 
     def run_stage(halves, recipe, run, preset):
-        from comedian.clips import Halves
+        from comedian.data.halves import Halves
         from comedian.training.actions import read_actions
         from comedian.training.finetune import finetune
         from comedian.training.validate import Validation

@@ -56,7 +56,8 @@ def nms(
 
 
 def _write(halves: Iterable[list[dict]], to: str, output: str) -> None:
-    from comedian.formats.events import write_soccernet, write_spot
+    from comedian.formats.soccernet import write_soccernet
+    from comedian.formats.spots import write_spot
 
     if to == "soccernet":
         write_soccernet((spot for half in halves for spot in half), output)

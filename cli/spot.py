@@ -14,7 +14,7 @@ from ._app import command
 from ._io import check_output, open_output, refuse_dash, warn
 from ._options import Device, Quiet, Root, pick_device
 from ._progress import progress
-from ._several import is_first
+from ._torchrun import is_first
 
 SOURCES = typer.Argument(
     metavar="SOURCES", help="Videos, game folders, .txt lists, frames files, or saved scores."
@@ -53,7 +53,7 @@ def spot(
     from comedian.distributed import processes
     from comedian.formats.provenance import provenance
     from comedian.formats.scores import write_scores
-    from comedian.spotting.infer import to_spots
+    from comedian.spotting.sliding import to_spots
     from comedian.spotting.sources import average_saved, find_sources, join_halves, score_sources
 
     halves, saved = find_sources(sources, root)
@@ -80,8 +80,8 @@ def _load(names: list[str] | None, ignored_seconds: float | None, merge: str | N
     """The models' files, the spotters, and how windows slide: as the first was trained, or by flags."""
     from dataclasses import replace
 
-    from comedian.models.hub import fetch, fetch_published
     from comedian.spotting.sources import load_ensemble
+    from comedian.weights.hub import fetch, fetch_published
 
     names = names or [name for name in [os.environ.get("COMEDIAN_MODEL")] if name]
     files = [fetch(name) for name in names] or [fetch_published(say)]
@@ -92,7 +92,7 @@ def _load(names: list[str] | None, ignored_seconds: float | None, merge: str | N
 
 
 def _write(stream, spots: Iterable[dict]) -> None:
-    from comedian.formats.events import write_spot
+    from comedian.formats.spots import write_spot
 
     for spot in spots:
         write_spot(stream, spot)

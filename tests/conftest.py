@@ -146,7 +146,7 @@ def write_features(path: Path, seed: int) -> None:
 
 def write_bank_of(features: Path, path: Path) -> None:
     """A bank of all feature files, 6 wide."""
-    from comedian.bank import bank_from_features
+    from comedian.bank.build import bank_from_features
     from comedian.formats.games import find_games
     from comedian.recipes.bank import BankRecipe
 
@@ -158,10 +158,11 @@ def write_weights(paths: dict[str, Path]) -> None:
     """Weights of each kind, for one network, and a second spotter."""
     import torch
 
-    from comedian.formats.checkpoint import Geometry, Header, save_checkpoint
-    from comedian.models.load import save_spotter
+    from comedian.formats.checkpoint import Header, save_checkpoint
+    from comedian.formats.frames import Geometry
     from comedian.models.spotter import Spotter
     from comedian.recipes.resolve import resolve
+    from comedian.weights.load import save_spotter
 
     recipe = resolve("finetune", "vivit-tiny", [f"model.{setting}" for setting in MODEL_SETTINGS]).model
     geometry = Geometry(FPS, *SIZE, "screen")

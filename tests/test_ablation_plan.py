@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.umbrella import COMMANDS
+from cli._umbrella import COMMANDS
 from tests.command_lines import check, noted, options, put_stand_ins
 
 ROOT = Path(__file__).parents[1]

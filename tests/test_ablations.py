@@ -13,11 +13,11 @@ import pytest
 import torch
 from timm.models import VisionTransformer
 
-from comedian.clips import draw_clips, every_second
+from comedian.bank.teacher import bank_from_frames
+from comedian.data.sampling import draw_clips, every_second
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
-from comedian.models.load import load_spotter, load_trunk
 from comedian.recipes.bank import BankRecipe
 from comedian.recipes.resolve import merge, resolve
 from comedian.recipes.stages import STAGES, SpotRecipe
@@ -25,7 +25,7 @@ from comedian.spotting.sources import score_video
 from comedian.spotting.suppress import suppress
 from comedian.training import distill, finetune, pretrain_spatial
 from comedian.training.loop import Run
-from comedian.training.teacher import bank_from_frames
+from comedian.weights.load import load_spotter, load_trunk
 from tests.training.stages import CPU, DISTILL, FINETUNE, PRETRAIN, generator, make_inputs, train
 
 # --- recipes

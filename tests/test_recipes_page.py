@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.umbrella import COMMANDS
+from cli._umbrella import COMMANDS
 from comedian.errors import InputError
 from tests.command_lines import check, noted, options, put_stand_ins
 

@@ -15,30 +15,12 @@ from torch import Tensor
 
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
+from comedian.formats.frames import Geometry
 from comedian.recipes.model import ModelRecipe
 
 FORMAT = "comedian weights"
 VERSION = 1
 MAKER = {"spatial": "pretrain-spatial", "distilled": "distill", "spotter": "finetune"}  # kind -> command
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Frames as they are stored, before the resize to the network's input.
-
-    Attributes:
-        fps: frames a second.
-        width, height: pixels.
-        sampling: the rule by which frames were picked from the video.
-    """
-
-    fps: float
-    width: int
-    height: int
-    sampling: str
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height} pixels, {self.fps:g} a second, {self.sampling} sampling"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ float64 (N) the frames' presentation times. A blob is a JPEG (quality 90, 4:2:0)
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,25 @@ FORMAT, VERSION = "comedian frames", 1
 ENCODINGS = ("jpeg", "raw")
 REMEDY = "make it again with extract-frames"
 COPY_BYTES = 1 << 24  # copied at once from the spool to the file
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Frames as they are stored, before the resize to the network's input.
+
+    Attributes:
+        fps: frames a second.
+        width, height: pixels.
+        sampling: the rule by which frames were picked from the video.
+    """
+
+    fps: float
+    width: int
+    height: int
+    sampling: str
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} pixels, {self.fps:g} a second, {self.sampling} sampling"
 
 
 def write_frames(

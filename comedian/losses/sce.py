@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from comedian.soft_targets import BLOCK_ROWS, Distinct, attend, relate_to_others
+from comedian.losses.attention import BLOCK_ROWS, Distinct, attend, relate_to_others
 
 
 def sce_loss(

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Geometry, Header
+from comedian.formats.checkpoint import Header
+from comedian.formats.frames import Geometry
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.swin import SwinSpatial
 from comedian.models.temporal import TemporalTransformer

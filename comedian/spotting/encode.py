@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from comedian.augment import to_input
+from comedian.data.augment import to_input
+from comedian.models.packed import packed
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import Spotter
-from comedian.onednn import packed
 
 
 def chunk_tokens(device: torch.device) -> int:

@@ -10,18 +10,17 @@ import torch
 
 from comedian import distributed
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Geometry
-from comedian.formats.frames import FramesFile
+from comedian.formats.frames import FramesFile, Geometry
 from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, read_list
 from comedian.formats.scores import HalfScores, ScoresFile, is_scores_file
-from comedian.models.load import load_spotter
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import SpotRecipe
-from comedian.spotting.ahead import ahead
-from comedian.spotting.infer import Scores, are_alike, join, score_stream
-from comedian.spotting.shares import in_order
-from comedian.stretches import cores, sample_apart
-from comedian.video import probe
+from comedian.spotting.prefetch import ahead
+from comedian.spotting.shard import in_order
+from comedian.spotting.sliding import Scores, are_alike, join, score_stream
+from comedian.video.parallel import cores, sample_apart
+from comedian.video.sample import probe
+from comedian.weights.load import load_spotter
 
 FRAMES_AHEAD = 256  # decoded frames that may wait for the network
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from comedian.clips import Halves
+from comedian.data.halves import Halves
 from comedian.errors import InputError
 from comedian.formats.games import LABELS_NAME, labels_beside
 from comedian.formats.labels import Action, read_labels

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from comedian import distributed
-from comedian.augment import apply, draw
+from comedian.data.augment import apply, draw
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.model import ModelRecipe
 

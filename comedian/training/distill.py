@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from comedian import distributed
-from comedian.clips import ClipLoader, Halves, draw_clips
+from comedian.data.halves import Halves
+from comedian.data.loader import ClipLoader
+from comedian.data.sampling import draw_clips
 from comedian.formats.bank import Bank
 from comedian.losses.sce import sce_loss, sce_loss_queue, targets
 from comedian.models.heads import projector
@@ -24,10 +26,10 @@ from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import DistillRecipe
 from comedian.training.batches import random_view, shuffled_batches
-from comedian.training.loop import Run, fit
+from comedian.training.loop import Run, finish, fit
 from comedian.training.masks import draw_masks
 from comedian.training.schedule import seed_of
-from comedian.training.start import finish, start_spatial
+from comedian.weights.start import start_spatial
 
 
 class DistillStep(nn.Module):

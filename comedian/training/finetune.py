@@ -14,21 +14,23 @@ import torch
 from torch import Tensor, nn
 
 from comedian import distributed
-from comedian.clips import ClipLoader, Halves, draw_clips
+from comedian.data.halves import Halves
+from comedian.data.loader import ClipLoader
+from comedian.data.sampling import draw_clips
 from comedian.errors import InputError
 from comedian.formats.labels import Action
 from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
-from comedian.models.load import load_trunk, read_weights_header
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
-from comedian.spotting.infer import SlidingSpotter
+from comedian.spotting.sliding import SlidingSpotter
 from comedian.training.batches import random_view, shuffled_batches
-from comedian.training.loop import Run, fit
+from comedian.training.loop import Run, finish, fit
 from comedian.training.masks import draw_masks
 from comedian.training.schedule import seed_of
-from comedian.training.start import check_start, finish, is_weights, start_spatial
 from comedian.training.state import interrupted_stage
 from comedian.training.validate import Validation
+from comedian.weights.load import load_trunk, read_weights_header
+from comedian.weights.start import check_start, is_weights, start_spatial
 
 HEAD_STAGE, FULL_STAGE = "finetune head", "finetune"
 

@@ -1,19 +1,23 @@
 """The loop that every training step shares: steps, learning rate, precision, clipping, resuming."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from comedian import distributed
+from comedian.data.halves import Halves
 from comedian.errors import InputError
+from comedian.formats.checkpoint import Header, save_checkpoint
+from comedian.formats.provenance import provenance
 from comedian.recipes.stages import OptimRecipe
 from comedian.training.optim import adamw
 from comedian.training.schedule import learning_rate, seed_of
 from comedian.training.state import Place, restore, save_state
+from comedian.weights.start import start_files
 
 STATE_STEPS = 250  # a long epoch's state is kept this often: minutes of work, against a second of writing
 
@@ -137,3 +141,43 @@ def _everyones(losses: list[Tensor], name: str, epoch: int) -> Tensor:
         what = f"{name}: the loss is {shared[~finite][0]} in epoch {epoch + 1}"
         raise InputError(what, remedy="lower the learning rate")
     return shared
+
+
+def finish(
+    run: Run,
+    kind: str,
+    modules: dict[str, nn.Module],
+    recipe,
+    halves: Halves,
+    *,
+    preset: str,
+    init: str | None,
+    parents: Sequence[Path] = (),
+    classes: tuple[str, ...] = (),
+) -> None:
+    """Save a stage's result and remove its state for resuming; rank 0 only.
+
+    Args:
+        modules: prefix of the tensors' names ("spatial", "temporal", "projector") -> module.
+        preset: the recipe that was named.
+        init: what the stage started from.
+        parents: further files it was made from.
+    """
+    if distributed.rank() != 0:
+        return
+    resolved = {"preset": preset, **asdict(recipe)}
+    header = Header(
+        kind=kind,
+        model=recipe.model,
+        classes=classes,
+        geometry=halves.geometry,
+        recipe=resolved,
+        provenance=provenance(resolved, [*start_files(init), *parents]),
+    )
+    tensors = {
+        f"{prefix}.{name}": value
+        for prefix, module in modules.items()
+        for name, value in module.state_dict().items()
+    }
+    save_checkpoint(run.output, kind, tensors, header)
+    run.state_path.unlink(missing_ok=True)

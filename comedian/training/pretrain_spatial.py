@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from comedian import distributed
-from comedian.clips import ClipLoader, Halves, draw_clips
+from comedian.data.halves import Halves
+from comedian.data.loader import ClipLoader
+from comedian.data.sampling import draw_clips
 from comedian.losses.moco import moco_loss
 from comedian.models.heads import predictor, projector
 from comedian.models.momentum import KeyQueue, MomentumTwin, ema_momentum
@@ -20,9 +22,9 @@ from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import PretrainSpatialRecipe
 from comedian.training.batches import random_view, shuffled_batches
-from comedian.training.loop import Run, fit
+from comedian.training.loop import Run, finish, fit
 from comedian.training.schedule import seed_of
-from comedian.training.start import finish, start_spatial
+from comedian.weights.start import start_spatial
 
 
 class MocoStep(nn.Module):

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 
 from comedian import distributed
-from comedian.clips import Halves
+from comedian.data.halves import Halves
+from comedian.evaluation.cells import GameResult
+from comedian.evaluation.metrics import evaluate
 from comedian.formats.labels import Action
 from comedian.models.spotter import Spotter
-from comedian.spotting.infer import join, score_stream, to_spots
-from comedian.spotting.metrics import GameResult, evaluate
+from comedian.spotting.sliding import join, score_stream, to_spots
 from comedian.spotting.sources import stream_frames
 from comedian.spotting.suppress import suppress
 

@@ -18,10 +18,11 @@ import numpy as np
 from _measure import BIN, BUILD, Row, child, interleaved, keep_growth, options, table
 from _spots import games
 
-from comedian.formats.events import read_soccernet
+from comedian.evaluation.cells import GameResult
+from comedian.evaluation.metrics import METRICS, THRESHOLDS, evaluate
+from comedian.evaluation.pairing import collect, pair
+from comedian.formats.soccernet import read_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
-from comedian.spotting.metrics import METRICS, THRESHOLDS, GameResult, evaluate
-from comedian.spotting.pairing import collect, pair
 
 EVERYTHING = ("--metrics", ",".join(METRICS), "--quiet")
 

@@ -16,8 +16,8 @@ import numpy as np
 from _measure import BIN, BUILD, Child, Row, child, interleaved, keep_growth, options, table
 from _videos import ENCODERS, SIZES, video
 
-from comedian.stretches import sample_apart
-from comedian.video import sample_frames
+from comedian.video.parallel import sample_apart
+from comedian.video.sample import sample_frames
 
 VIDEOS = BUILD / "videos"
 SECONDS = {"224p": 600, "720p": 120}
@@ -76,7 +76,7 @@ def _growth(rounds: int, quick: bool) -> None:
     sizes = (1, 4, 16)
     seconds = 2 if quick else SHORT_SECONDS
     cases = {size: _extract(video(VIDEOS, "h264", "224p", seconds * size)) for size in sizes}
-    start = [sys.executable, "-c", "import comedian.extract"]
+    start = [sys.executable, "-c", "import comedian.video.extract"]
     found = interleaved(cases | {"start": start}, rounds, child)
     taken = {name: median(_column(costs, "cpu_seconds")) for name, costs in found.items()}
     keep_growth(

@@ -13,7 +13,7 @@ import torch
 from _measure import BIN, BUILD, Row, child, interleaved, keep_growth, options, table
 from _spots import MATCH_POSITIONS, raw_match
 
-from comedian.formats.events import read_spots
+from comedian.formats.spots import read_spots
 from comedian.spotting.suppress import THRESHOLD, WINDOW_SECONDS, by_half, keep_peak, keep_soft
 
 REACH_MS = 500 * WINDOW_SECONDS["soft"]

@@ -17,9 +17,9 @@ import torch
 from _measure import BIN, BUILD, Row, child, interleaved, keep_growth, options, table
 from _videos import video
 
-from comedian.clips import ClipLoader
+from comedian.data.loader import ClipLoader
 from comedian.formats.frames import FramesFile
-from comedian.stretches import cores
+from comedian.video.parallel import cores
 
 CORES = cores()
 WINDOW = 128  # frames: 64 s

@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from _measure import Row, child, interleaved, keep_growth, options, table, wall
 from torch import Tensor
 
+from comedian.bank.neighbours import neighbour_targets
+from comedian.bank.soft_targets import soft_targets
+from comedian.losses.attention import BLOCK_ROWS
 from comedian.losses.sce import sce_loss, targets
-from comedian.neighbours import neighbour_targets
-from comedian.soft_targets import BLOCK_ROWS, soft_targets
 
 TOKENS, WIDTH = 2048, 512  # 32 windows of 64 s
 TAU, TAU_M, LAMBDA = 0.1, 0.07, 0.5

@@ -16,14 +16,14 @@ import torch
 from _measure import BIN, BUILD, Row, child, interleaved, keep_growth, options, table
 from _videos import video
 
-from comedian.augment import to_input
-from comedian.formats.checkpoint import Geometry
-from comedian.models.load import save_spotter
+from comedian.data.augment import to_input
+from comedian.formats.frames import Geometry
 from comedian.models.spotter import Spotter
 from comedian.recipes.resolve import resolve
-from comedian.spotting.infer import score_stream
+from comedian.spotting.sliding import score_stream
 from comedian.spotting.sources import score_video
-from comedian.video import sample_frames
+from comedian.video.sample import sample_frames
+from comedian.weights.load import save_spotter
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 VIDEOS = BUILD / "videos"

@@ -10,7 +10,7 @@ from pathlib import Path
 from _measure import BIN, BUILD, Row, interleaved, options, table
 from _spots import MATCH_POSITIONS, raw_match
 
-from comedian.cli.umbrella import COMMANDS
+from comedian.cli._umbrella import COMMANDS
 
 
 def main() -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from cli.evaluate import main
 from cli.nms import main as nms
-from comedian.formats.events import write_soccernet
+from comedian.evaluation.cells import GameResult
+from comedian.evaluation.metrics import METRICS
+from comedian.evaluation.metrics import evaluate as score
 from comedian.formats.labels import read_labels
+from comedian.formats.soccernet import write_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
-from comedian.spotting.metrics import METRICS, GameResult
-from comedian.spotting.metrics import evaluate as score
 
 ROOT = Path(__file__).resolve().parents[2]
 MATCHES = ROOT / "tests/data/matches"

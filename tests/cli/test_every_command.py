@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.umbrella import COMMANDS
-from cli.umbrella import main as umbrella
+from cli._umbrella import COMMANDS
+from cli._umbrella import main as umbrella
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / "bin"
@@ -35,7 +35,7 @@ def main_of(name: str):
 @pytest.mark.parametrize("name", ["comedian", *COMMANDS])
 def test_help_is_quick_has_an_example_and_imports_nothing_heavy(name):
     heavy = "torch", "timm", "av", "h5py", "faiss", "sklearn", "numpy", "rich"
-    module = "umbrella" if name == "comedian" else name.replace("-", "_")
+    module = "_umbrella" if name == "comedian" else name.replace("-", "_")
     code = (
         f"import sys; from cli.{module} import main\n"
         "try: main(['--help'])\n"

@@ -11,11 +11,11 @@ import pytest
 
 from cli.extract_frames import main
 from comedian.errors import InputError
-from comedian.extract import Settings, extract_all, plan
 from comedian.formats.frames import FramesFile
 from comedian.formats.games import Game, Half
 from comedian.formats.provenance import sha256
-from comedian.video import sample_frames
+from comedian.video.extract import Settings, extract_all, plan
+from comedian.video.sample import sample_frames
 from tests.make_video import encode, number_in, steady
 
 ROOT = Path(__file__).parents[2]

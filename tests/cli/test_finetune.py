@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.finetune import main
-from comedian.models.load import load_spotter
+from comedian.weights.load import load_spotter
 
 
 def stages(out: str) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.nms import main
-from comedian.formats.events import read_soccernet
+from comedian.formats.soccernet import read_soccernet
 from comedian.spotting.suppress import suppress
 
 NMS = [sys.executable, str(Path(__file__).resolve().parents[2] / "bin" / "nms")]

@@ -5,7 +5,7 @@ import json
 import torch
 
 from cli.pretrain_spatial import main
-from comedian.models.load import load_spatial
+from comedian.weights.load import load_spatial
 
 
 def test_frames_files_folders_and_lists_are_the_same(run, words, tiny, tmp_path):

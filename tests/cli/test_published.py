@@ -13,12 +13,12 @@ import torch
 
 from cli.build_bank import main as build_bank
 from cli.spot import main as spot
-from comedian.augment import to_input
+from comedian.data.augment import to_input
 from comedian.formats.checkpoint import read_header
 from comedian.formats.frames import FramesFile, write_frames
 from comedian.formats.scores import ScoresFile
-from comedian.models.load import load_spatial
 from comedian.recipes.model import SOCCERNET_CLASSES
+from comedian.weights.load import load_spatial
 from tests.conftest import GAMES, pictures, write_labels
 from tests.models.authors import Model, ViViT, lightning_file
 

@@ -15,9 +15,9 @@ import torch
 from cli.extract_frames import main as extract_frames
 from cli.spot import main
 from comedian.formats.scores import ScoresFile
-from comedian.models.load import load_spotter, save_spotter
-from comedian.spotting.infer import join, to_spots
+from comedian.spotting.sliding import join, to_spots
 from comedian.spotting.sources import find_sources, score_source, score_video
+from comedian.weights.load import load_spotter, save_spotter
 
 ROOT = Path(__file__).resolve().parents[2]
 MATCH = ROOT / "tests/data/matches/gfootball/2026/000105 FRQ 0 - 1 RBA"

@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 
 from comedian.errors import InputError
 from comedian.formats import checkpoint as module
-from comedian.formats.checkpoint import Geometry, Header, load_checkpoint, read_header, save_checkpoint
+from comedian.formats.checkpoint import Header, load_checkpoint, read_header, save_checkpoint
+from comedian.formats.frames import Geometry
 from comedian.recipes.model import ModelRecipe
 
 HEADER = Header(

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from comedian.bank.soft_targets import soft_targets
+from comedian.losses.attention import Distinct, relate_to_others
 from comedian.losses.sce import sce_loss, sce_loss_queue, targets
-from comedian.soft_targets import Distinct, relate_to_others, soft_targets
 
 
 def unit(seed, *shape, dtype=torch.float64):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from comedian.augment import to_input
+from comedian.data.augment import to_input
 from comedian.spotting.encode import encode_stream
-from tests.spotting.test_infer import CPU, random_half, small_spotter
+from tests.spotting.test_sliding import CPU, random_half, small_spotter
 from tests.threads import torch_threads
 
 

@@ -6,7 +6,6 @@ import torch
 
 from comedian.errors import InputError
 from comedian.formats.scores import HalfScores, ScoresFile, write_scores
-from comedian.models.load import load_spotter
 from comedian.spotting import sources
 from comedian.spotting.sources import (
     average_saved,
@@ -17,6 +16,7 @@ from comedian.spotting.sources import (
     score_sources,
     score_video,
 )
+from comedian.weights.load import load_spotter
 
 
 def saved(path, *halves: HalfScores, classes=("Goal", "Foul")) -> ScoresFile:

@@ -23,14 +23,14 @@ import numpy as np
 import torch
 
 from comedian import distributed
-from comedian.clips import Halves
+from comedian.bank.soft_targets import soft_targets
+from comedian.data.halves import Halves
 from comedian.distributed import processes
 from comedian.formats.bank import Bank, BankHalf, Reduction, write_bank
 from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.frames import write_frames
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from comedian.formats.labels import Action
-from comedian.models.load import load_spotter
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import ModelRecipe
 from comedian.recipes.stages import (
@@ -40,7 +40,6 @@ from comedian.recipes.stages import (
     PretrainSpatialRecipe,
     SpotRecipe,
 )
-from comedian.soft_targets import soft_targets
 from comedian.spotting.sources import score_video
 from comedian.training import loop
 from comedian.training.distill import distill
@@ -48,6 +47,7 @@ from comedian.training.finetune import finetune
 from comedian.training.loop import Run
 from comedian.training.pretrain_spatial import pretrain_spatial
 from comedian.training.validate import Validation
+from comedian.weights.load import load_spotter
 
 CPU = torch.device("cpu")
 CLASSES = ("Goal", "Foul")

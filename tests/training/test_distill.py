@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
 from comedian.formats.checkpoint import load_checkpoint
-from comedian.models.load import load_trunk
 from comedian.models.spotter import build_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.training import distill as module
 from comedian.training.distill import DistillStep, distill
 from comedian.training.loop import Run
+from comedian.weights.load import load_trunk
 from tests.training.stages import (
     CPU,
     DISTILL,

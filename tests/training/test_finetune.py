@@ -9,13 +9,13 @@ from safetensors.torch import load_file
 
 from comedian.errors import InputError
 from comedian.formats.frames import write_frames
-from comedian.models.load import load_spotter
 from comedian.models.spotter import Spotter
 from comedian.spotting.sources import score_video
 from comedian.training import finetune as module
 from comedian.training import loop
 from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim, set_prior
 from comedian.training.validate import Validation
+from comedian.weights.load import load_spotter
 from tests.training.conftest import interrupted
 from tests.training.stages import (
     CLASSES,

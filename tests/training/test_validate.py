@@ -6,7 +6,7 @@ import torch
 
 from comedian.formats.labels import Action
 from comedian.models.spotter import Spotter
-from comedian.spotting.infer import Scores
+from comedian.spotting.sliding import Scores
 from comedian.training import validate as module
 from comedian.training.validate import Validation
 from tests.training.stages import CLASSES, CPU, FINETUNE, MODEL, some_actions

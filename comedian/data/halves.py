@@ -1,0 +1,61 @@
+"""The halves that a stage trains on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from comedian.errors import InputError
+from comedian.formats.frames import FramesFile, Geometry
+from comedian.formats.games import Game
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The halves a stage trains on.
+
+    Attributes:
+        files: one frames file a half.
+        games: number of the game each half belongs to.
+        names: name of each game.
+    """
+
+    files: list[FramesFile]
+    games: list[int]
+    names: list[str]
+
+    @classmethod
+    def open(cls, games: Sequence[Game]) -> "Halves":
+        """Open all frames files of some games; they must have equal geometry."""
+        files = [FramesFile(half.path) for game in games for half in game.halves]
+        numbers = [number for number, game in enumerate(games) for _ in game.halves]
+        _check_alike(files)
+        return cls(files, numbers, [game.name for game in games])
+
+    @property
+    def geometry(self) -> Geometry:
+        """What all the frames have in common."""
+        return _geometry(self.files[0])
+
+    def name_of(self, half: int) -> str:
+        """Name of the game that a half belongs to."""
+        return self.names[self.games[half]]
+
+    def steps(self, num_clips: int, batch_size: int) -> int:
+        """Whole batches in an epoch of `num_clips` clips; InputError if there is none."""
+        if num_clips < batch_size:
+            raise InputError(
+                f"{len(self.files)} halves give {num_clips} clips an epoch, a batch needs {batch_size}",
+                remedy="lower --batch-size or add games",
+            )
+        return num_clips // batch_size
+
+
+def _check_alike(halves: Sequence[FramesFile]) -> None:
+    first = _geometry(halves[0])
+    for half in halves:
+        if _geometry(half) != first:
+            what = f"holds frames of {_geometry(half)}, {halves[0].path} of {first}"
+            raise InputError(what, half.path, "extract all games alike")
+
+
+def _geometry(half: FramesFile) -> Geometry:
+    return Geometry(fps=half.fps, width=half.width, height=half.height, sampling=half.sampling)

@@ -1,0 +1,181 @@
+"""SoccerNet's `results_spotting.json`, in folders and zips."""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path, PurePath
+
+from comedian.errors import InputError
+from comedian.formats.atomic import atomic_path
+from comedian.formats.spots import KEYS
+
+RESULTS_NAME = "results_spotting.json"
+GAME_PARTS = 3  # SoccerNet names a game league/season/game
+
+
+def is_soccernet(path: str | Path) -> bool:
+    """Whether spots lie there in SoccerNet's form: a folder, a zip, or a `results_spotting.json`."""
+    path = Path(path)
+    in_a_file = path.name == RESULTS_NAME or path.suffix.lower() == ".zip"
+    return path.is_dir() or (path.is_file() and in_a_file)
+
+
+def list_soccernet(path: str | Path) -> list[str]:
+    """Paths of the games for which a folder, zip or file holds results, be they empty, in order."""
+    return [game for game, *_ in _results_in(Path(path))]
+
+
+def read_soccernet(path: str | Path) -> Iterator[dict]:
+    """Yield the spots of SoccerNet results, game by game, half 1 first, else in the order of the file.
+
+    `video` is the game's path and the half: `results/england_epl/2014-2015/<game>/1`.
+
+    Raises:
+        InputError: nothing of the kind is there, or a file is not as SoccerNet lays it down.
+    """
+    for game, place, read in _results_in(Path(path)):
+        spots = [
+            _from_prediction(item, game, f"{place}: prediction {number}")
+            for number, item in enumerate(_predictions(read(), place), 1)
+        ]
+        yield from sorted(spots, key=itemgetter("half"))
+
+
+def write_soccernet(spots: Iterable[dict], target: str | Path) -> None:
+    """Write spots as `<game>/results_spotting.json` into a folder, or into a zip for a name in .zip.
+
+    The spots of a game must stand together; one game is held at a time. Nothing is written unless
+    everything is: an existing zip is replaced, in an existing folder the games at hand are.
+
+    Raises:
+        InputError: spots of a game come back after another game.
+    """
+    with _open_target(Path(target)) as write:
+        done: set[str] = set()
+        for game, some in groupby(spots, key=lambda spot: soccernet_game(spot["video"])):
+            if game in done:
+                raise InputError(f"spots of {game} come back after another game", remedy="sort the lines")
+            done.add(game)
+            record = {"UrlLocal": game, "predictions": list(map(_to_prediction, some))}
+            write(f"{game}/{RESULTS_NAME}", json.dumps(record, indent=4, ensure_ascii=False))
+
+
+def is_numbered(video: str) -> bool:
+    """Whether a video is named as a half in SoccerNet's layout: `1_224p.mkv`, `2_720p.mkv`, `1`."""
+    return re.fullmatch(r"[12](_.*)?", PurePath(video).name) is not None
+
+
+def soccernet_game(video: str) -> str:
+    """The game a video belongs to: the last three folders above a numbered half, else its own name.
+
+    `data/england_epl/2014-2015/G/1_224p.mkv` -> `england_epl/2014-2015/G`; `clips/final.mkv` ->
+    `clips/final`.
+    """
+    path = PurePath(video)
+    folder = path.parent if is_numbered(video) else path.with_suffix("")
+    if not folder.name:  # a half named from inside its folder
+        folder = Path.cwd()
+    parts = [part for part in folder.parts if part not in (folder.anchor, "..")]
+    return "/".join(parts[-GAME_PARTS:])
+
+
+def _results_in(path: Path) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
+    """Yield each game, where its results lie, and a function that reads them."""
+    if path.is_file() and path.name != RESULTS_NAME:
+        yield from _results_in_zip(path)
+        return
+    files = sorted(path.rglob(RESULTS_NAME)) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"holds no {RESULTS_NAME}", path, "check the path")
+    for file in files:
+        yield file.parent.as_posix(), str(file), file.read_bytes
+
+
+def _results_in_zip(path: Path) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        raise InputError("is a damaged zip", path, "make it again") from None
+    with archive:
+        names = sorted(name for name in archive.namelist() if PurePath(name).name == RESULTS_NAME)
+        if not names:
+            raise InputError(f"holds no {RESULTS_NAME}", path, "check the zip")
+        for name in names:
+            yield PurePath(name).parent.as_posix(), f"{path}/{name}", partial(_read_member, archive, name)
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        raise InputError("is a damaged zip", archive.filename, "make it again") from None
+
+
+def _predictions(text: bytes, place: str) -> list:
+    try:
+        predictions = json.loads(text)["predictions"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        predictions = None
+    if not isinstance(predictions, list):
+        raise InputError(
+            'has no list of "predictions", or is cut short', place, "write it as SoccerNet does"
+        )
+    return predictions
+
+
+def _from_prediction(item: dict, game: str, place: str) -> dict:
+    try:
+        half, position_ms = int(item["half"]), int(item["position"])
+        label, confidence = item["label"], float(item["confidence"])
+        return dict(zip(KEYS, (f"{game}/{half}", half, position_ms, label, confidence), strict=True))
+    except KeyError as error:
+        raise InputError(f"has no {error}", place, "write it as SoccerNet does") from None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"is wrong ({error})", place, "write it as SoccerNet does") from None
+
+
+def _to_prediction(spot: dict) -> dict:
+    half, position_ms = spot["half"], int(spot["position_ms"])
+    minutes, seconds = divmod(position_ms // 1000, 60)
+    return {
+        "gameTime": f"{half} - {minutes}:{seconds}",
+        "label": spot["label"],
+        "position": str(position_ms),
+        "half": str(half),
+        "confidence": repr(float(spot["confidence"])),
+    }
+
+
+@contextmanager
+def _open_target(target: Path):
+    """Yield `write(name, text)` for files inside a zip or folder; they appear together or not at all."""
+    if target.suffix.lower() == ".zip":
+        with atomic_path(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            yield archive.writestr
+        return
+    if target.exists() and not target.is_dir():
+        raise InputError("is a file", target, "name a folder or a .zip")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    try:
+        yield lambda name, text: _write_text(part / name, text)
+        for file in sorted(part.rglob(RESULTS_NAME)):
+            goal = target / file.relative_to(part)
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, goal)
+    finally:
+        shutil.rmtree(part)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")

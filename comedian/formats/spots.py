@@ -1,0 +1,115 @@
+"""Spots: one JSON object a line, and SoccerNet's `results_spotting.json` in folders and zips.
+
+A spot is a plain dict with at least these keys; others pass through:
+
+    {"video": "…/1_224p.mkv", "half": 1, "position_ms": 1234500, "label": "Goal", "confidence": 0.91}
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from operator import itemgetter
+from typing import TextIO
+
+from comedian.errors import InputError
+
+KEYS = ("video", "half", "position_ms", "label", "confidence")
+REMEDY = "give spots as spot and nms write them"
+
+_CHUNK_BYTES = 1 << 18
+_values = itemgetter(*KEYS)
+_KINDS = ({str}, {int}, {int, float}, {str}, {int, float})  # of the values
+_KINDS_IN_BULK = ({str}, {int}, {int}, {str}, {int, float})  # no position to check further
+
+
+def read_spots(stream: TextIO, name: str) -> Iterator[dict]:
+    """Yield the spots of a JSON Lines stream as soon as their lines arrive; blank lines are skipped.
+
+    Args:
+        stream: text; where it lies over bytes (a file, a pipe), those are read in chunks, which is fast.
+        name: what errors call the stream.
+
+    Raises:
+        InputError: a line is no spot (with its place), or there is none at all.
+    """
+    number, found = 1, False
+    for text in _whole_lines(stream, name):
+        for spot in _parse(text, name, number):
+            found = True
+            yield spot
+        number += text.count("\n")
+    if not found:
+        raise InputError("holds no spot", name, REMEDY)
+
+
+def write_spot(stream: TextIO, spot: dict) -> None:
+    """Write a spot as one line."""
+    if len(spot) == len(KEYS) and math.isfinite(spot["confidence"]):
+        video, half, position_ms, label, confidence = _values(spot)
+        stream.write(
+            f'{{"video": {_quote(video)}, "half": {half}, "position_ms": {position_ms}, '
+            f'"label": {_quote(label)}, "confidence": {confidence!r}}}\n'
+        )
+    else:
+        stream.write(json.dumps(spot, ensure_ascii=False) + "\n")
+
+
+def _whole_lines(stream: TextIO, name: str) -> Iterator[str]:
+    """Text in chunks of whole lines, whatever has arrived."""
+    if not hasattr(stream, "buffer"):
+        yield from stream
+        return
+    rest = b""
+    while chunk := stream.buffer.read1(_CHUNK_BYTES):
+        chunk = rest + chunk
+        cut = chunk.rfind(b"\n") + 1
+        rest = chunk[cut:]
+        if cut:
+            yield _decode(chunk[:cut], name)
+    if rest:
+        yield _decode(rest, name)
+
+
+def _decode(chunk: bytes, name: str) -> str:
+    try:
+        return chunk.decode()
+    except UnicodeDecodeError:
+        raise InputError("is not text", name, REMEDY) from None
+
+
+def _parse(text: str, name: str, number: int) -> Iterable[dict]:
+    """The spots of some lines, at once if all is well, else line by line for the place of the error."""
+    try:
+        spots = json.loads(f"[{text.strip().replace(chr(10), ',')}]")
+        if len(spots) == text.count("\n") and _are(spots, _KINDS_IN_BULK):
+            return spots
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    lines = enumerate(text.split("\n"), number)
+    return (_parse_line(line, f"{name}:{number}") for number, line in lines if line.strip())
+
+
+def _are(spots: list[dict], kinds: Iterable[set[type]]) -> bool:
+    """Whether the values of all spots are of the kinds at their places."""
+    columns = (map(itemgetter(key), spots) for key in KEYS)
+    return all(set(map(type, column)) <= kind for column, kind in zip(columns, kinds, strict=True))
+
+
+def _parse_line(line: str, place: str) -> dict:
+    try:
+        spot = json.loads(line)
+    except (ValueError, RecursionError):
+        raise InputError("is not JSON, or cut short", place, REMEDY) from None
+    if not isinstance(spot, dict):
+        raise InputError("is not a JSON object", place, REMEDY)
+    if missing := [key for key in KEYS if key not in spot]:
+        raise InputError(f"has no {' or '.join(map(repr, missing))}", place, REMEDY)
+    if not _are([spot], _KINDS) or not math.isfinite(spot["position_ms"]):
+        raise InputError("has a value of the wrong kind", place, f"{REMEDY}: texts and numbers")
+    return spot
+
+
+@lru_cache(maxsize=1024)
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,5 @@
+"""How long work tells how far it is."""
+
+from collections.abc import Callable
+
+Report = Callable[[str, float, float | None], None]  # task, done, total

@@ -1,0 +1,204 @@
+"""Extract the frames of many videos: one frames file each, several at once."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from comedian.errors import InputError
+from comedian.formats.frames import whole_frames_file, write_frames
+from comedian.formats.games import Game
+from comedian.formats.provenance import provenance
+from comedian.video.parallel import cores, sample_apart
+from comedian.video.sample import probe
+
+POLL_SECONDS = 0.1  # between looks at how far the workers are
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How frames are sampled and kept; `size` is (width, height) in pixels."""
+
+    fps: float = 2.0
+    size: tuple[int, int] = (398, 224)
+    sampling: str = "screen"
+    encoding: str = "jpeg"
+    quality: int = 90  # of JPEG
+
+
+@dataclass(frozen=True)
+class Job:
+    """One half to extract: from `video` to the frames file `target`."""
+
+    video: Path
+    half: int
+    target: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        kept: the file was there already, whole and made alike.
+        damage: what the video lost, or "".
+        error: why there is no file, or "".
+    """
+
+    job: Job
+    kept: bool = False
+    damage: str = ""
+    error: str = ""
+
+
+def plan(games: Iterable[Game], folder: str | Path) -> list[Job]:
+    """Where each half's frames go: `folder/<game>/<stem>.h5`, or `folder/<stem>.h5` for a single file.
+
+    Raises:
+        InputError: two videos would become the same file.
+    """
+    jobs: dict[Path, Job] = {}
+    for game in games:
+        for half in game.halves:
+            target = Path(folder) / _inside(game) / f"{half.path.stem}.h5"
+            job = jobs.setdefault(target, Job(half.path, half.number, target))
+            if job.video != half.path:
+                raise InputError(
+                    f"would become the same frames file as {job.video}",
+                    half.path,
+                    "give one folder that holds both games, or extract into two folders",
+                )
+    return list(jobs.values())
+
+
+def extract(
+    job: Job,
+    settings: Settings,
+    force: bool = False,
+    report: Callable[[float], None] = lambda share: None,
+    processes: int = 1,
+) -> Outcome:
+    """Extract one half, unless that is done already (and not `force`), decoding in `processes`.
+
+    `report` gets the share of the video that is done, 0 to 1, at every frame.
+
+    Raises:
+        InputError: the video cannot be read.
+    """
+    alike = asdict(settings)
+    quality = alike.pop("quality")
+    if not force and (file := whole_frames_file(job.target, **alike, video=job.video)):
+        return Outcome(job, kept=True, damage=file.damage)
+    seconds = probe(job.video).duration_seconds
+    damage: list[str] = []
+    frames = sample_apart(
+        job.video, settings.fps, settings.size, settings.sampling, damage.append, processes
+    )
+    write_frames(
+        job.target,
+        _reported(frames, seconds, report),
+        **alike,
+        quality=quality,
+        video=job.video,
+        half=job.half,
+        provenance=provenance(asdict(settings), [job.video]),
+        damage=damage,
+    )
+    return Outcome(job, damage="; ".join(damage))
+
+
+def extract_all(
+    jobs: Sequence[Job],
+    settings: Settings,
+    workers: int | None = None,
+    force: bool = False,
+    report: Callable[[float], None] = lambda share: None,
+) -> Iterator[Outcome]:
+    """Extract halves in `workers` processes (None: one a core); yield outcomes in the order of `jobs`.
+
+    Where there are fewer halves than workers, several decode one half.
+
+    A video that cannot be read is an outcome with an `error`; the others go on. Closing the generator,
+    or Ctrl-C, stops the workers at once, and what they had begun is removed.
+
+    Args:
+        report: gets the share of all videos that is done, 0 to 1, several times a second.
+    """
+    context = multiprocessing.get_context("fork")
+    shares, pids = context.Array("d", len(jobs), lock=False), context.SimpleQueue()
+    workers = workers or cores()
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _become_worker, (shares, pids))
+    each = max(1, workers // len(jobs))
+    futures: list[Future] = []
+    try:
+        futures += [
+            pool.submit(_work, number, job, settings, force, each) for number, job in enumerate(jobs)
+        ]
+        for future in futures:
+            while not wait([future], POLL_SECONDS).done:
+                report(sum(shares) / len(jobs))
+            yield future.result()
+    except BrokenProcessPool:
+        raise InputError(
+            "a worker was killed, perhaps for want of memory", None, "lower --workers"
+        ) from None
+    finally:
+        if not all(future.done() for future in futures):
+            _interrupt(pids)
+        pool.shutdown(cancel_futures=True)
+
+
+def _work(number: int, job: Job, settings: Settings, force: bool, processes: int) -> Outcome:
+    """In a worker: extract one half; a video that fails becomes an outcome, an interrupt the end."""
+
+    def report(share: float) -> None:
+        _shares[number] = share
+
+    try:
+        outcome = extract(job, settings, force, report, processes)
+    except InputError as error:
+        outcome = Outcome(job, error=str(error))
+    except OSError as error:
+        outcome = Outcome(job, error=f"{error.filename or job.target}: {error.strerror or error}")
+    except SystemExit:
+        os._exit(1)  # everything is cleaned up; the pool would only catch it and go on
+    report(1.0)
+    return outcome
+
+
+def _become_worker(shares, pids) -> None:
+    """Leave Ctrl-C to the parent, which interrupts its workers by SIGTERM."""
+    global _shares
+    _shares = shares
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(1))
+    pids.put(os.getpid())
+
+
+def _interrupt(pids) -> None:
+    while not pids.empty():
+        with suppress(ProcessLookupError):
+            os.kill(pids.get(), signal.SIGTERM)
+
+
+def _reported(
+    frames: Iterator[tuple[float, np.ndarray]], duration: float | None, report: Callable[[float], None]
+) -> Iterator[tuple[float, np.ndarray]]:
+    for seconds, rgb in frames:
+        report(min(seconds / duration, 1.0) if duration else 0.0)
+        yield seconds, rgb
+
+
+def _inside(game: Game) -> Path:
+    """A game's place below the output folder, wherever its name points to."""
+    name = PurePosixPath(game.name)
+    parts = [part for part in name.parts if part not in ("/", "..")]
+    return Path(*(parts if game.folder else parts[:-1]))

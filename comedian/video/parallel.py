@@ -1,0 +1,141 @@
+"""Sample one video with several processes: each decodes stretches of it, from a keyframe on."""
+
+import math
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from itertools import islice
+from mmap import mmap
+from pathlib import Path
+
+import numpy as np
+
+from comedian.errors import InputError
+from comedian.video.decode import Clock, open_video, seek_before
+from comedian.video.sample import sample_frames, sample_stretch
+
+# A stretch costs a seek, which short ones would feel, and is kept until its turn comes.
+SHORTEST_SECONDS = 10.0
+LARGEST_BYTES = 1 << 25  # a minute of 398x224 at 2 frames a second
+DESK_FRAMES = 8  # that a helper hands over at once, in memory it shares with its parent
+
+
+def sample_apart(
+    path: str | Path,
+    fps: float = 2.0,
+    size: tuple[int, int] = (398, 224),
+    sampling: str = "screen",
+    on_damage: Callable[[str], None] = warnings.warn,
+    processes: int = 1,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield what `sample_frames` yields, decoded by several processes.
+
+    One process decodes it all from the first stretch on that is damaged, and where the container cannot be
+    entered at keyframes (MPEG-TS, AVI and the like), or ten seconds of frames are many. Memory is flat.
+
+    Raises:
+        InputError: as `sample_frames`, or a process was killed.
+    """
+    video = (path, fps, size, sampling)
+    stretches = _stretches(*video, processes) if processes > 1 and fps > 0 else []
+    done = 0
+    with closing(_decoded(video, stretches, processes)) as frames:
+        for frame in frames:
+            if frame is None:
+                break
+            yield frame
+            done += 1
+        else:
+            if stretches:
+                return
+    with closing(sample_frames(*video, on_damage=on_damage)) as frames:
+        yield from islice(frames, done, None)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _stretches(
+    path: str | Path, fps: float, size: tuple[int, int], sampling: str, processes: int
+) -> list[tuple[int, float]]:
+    """Slots (first, end) of each stretch, of which the last is open; none where there would be only one.
+
+    Each begins with a keyframe, so that nothing is decoded twice.
+    """
+    shortest, longest = math.ceil(fps * SHORTEST_SECONDS), LARGEST_BYTES // (3 * math.prod(size))
+    if longest < shortest:
+        return []
+    with open_video(path) as (container, stream):
+        clock = Clock(container, stream, fps, sampling)
+        slots = int((clock.promised_end or 0.0) * fps)
+        length = min(max(round(slots / processes), shortest), longest)
+        keyframes = (seek_before(container, stream, clock, slot) for slot in range(length, slots, length))
+        firsts = sorted({0, *(clock.slot(ticks) for ticks in keyframes if ticks is not None)})
+    return list(zip(firsts, [*firsts[1:], math.inf], strict=True)) if len(firsts) > 1 else []
+
+
+def _decoded(video: tuple, stretches: list[tuple[int, float]], processes: int) -> Iterator[tuple | None]:
+    """The frames of each stretch in turn, None where one process must decode all from there on."""
+    context = multiprocessing.get_context("fork")
+    width, height = video[2]
+    helpers, links, desks = [], [], []
+    try:
+        for number in range(min(processes, len(stretches))):
+            link, other_end = context.Pipe()
+            desk = np.frombuffer(mmap(-1, 3 * DESK_FRAMES * width * height), np.uint8)
+            desk = desk.reshape(DESK_FRAMES, height, width, 3)
+            work = (link, other_end, desk, video, stretches[number::processes])
+            helpers.append(context.Process(target=_help, args=work, daemon=True))
+            helpers[-1].start()
+            other_end.close()
+            links.append(link)
+            desks.append(desk)
+        for number in range(len(stretches)):
+            yield from _received(links[number % processes], desks[number % processes], video[0])
+    finally:
+        for helper in helpers:
+            helper.terminate()
+            helper.join()
+        for link in links:
+            link.close()
+
+
+def _received(link, desk: np.ndarray, path: str | Path) -> Iterator[tuple | None]:
+    """The frames of one stretch, or None, off the desk that a helper lays them on."""
+    try:
+        while seconds := link.recv():
+            yield from zip(seconds, map(np.copy, desk[: len(seconds)]), strict=True)
+            link.send("taken")
+    except (EOFError, OSError):
+        raise InputError("a process that decoded it was killed, perhaps for want of memory", path) from None
+    if seconds is None:
+        yield None
+
+
+def _help(link, own_end, desk: np.ndarray, video: tuple, stretches: list[tuple[int, float]]) -> None:
+    """In a process of its own: decode stretches, and lay each on the desk when its turn comes.
+
+    For each go the seconds of what lies there; then nothing at its end, or None where it cannot be told.
+    When nobody listens any more, because the parent was killed, the link fails; that is the end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    link.close()
+    path, fps, size, sampling = video
+    with suppress(BrokenPipeError, EOFError):
+        for slots in stretches:
+            try:
+                part = sample_stretch(path, slots, fps, size, sampling)
+            except InputError:  # the parent will meet it, too
+                part = None
+            for start in range(0, len(part or ()), DESK_FRAMES):
+                seconds, frames = zip(*part[start : start + DESK_FRAMES], strict=True)
+                np.stack(frames, out=desk[: len(frames)])
+                own_end.send(seconds)
+                own_end.recv()
+            own_end.send(None if part is None else ())

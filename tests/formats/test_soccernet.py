@@ -1,0 +1,129 @@
+"""SoccerNet's results."""
+
+import json
+import zipfile
+
+import pytest
+
+from comedian.errors import InputError
+from comedian.formats.soccernet import (
+    RESULTS_NAME,
+    is_soccernet,
+    list_soccernet,
+    read_soccernet,
+    soccernet_game,
+    write_soccernet,
+)
+from tests.formats.some_spots import GAME, SOME
+
+
+@pytest.mark.parametrize(
+    ("video", "game"),
+    [
+        (f"/data/SoccerNet/{GAME}/1_224p.mkv", GAME),
+        (f"{GAME}/2", GAME),
+        ("a/b/c/1_224p.mkv", "a/b/c"),
+        ("c/1_224p.mkv", "c"),
+        ("clips/final.mkv", "clips/final"),
+        ("../final 1.0.mkv", "final 1.0"),
+    ],
+)
+def test_game_of_a_video(video, game):
+    assert soccernet_game(video) == game
+
+
+@pytest.mark.parametrize("name", ["results", "results.zip"])
+def test_soccernet_round_trip(tmp_path, name):
+    target = tmp_path / "new" / name
+    write_soccernet(iter(SOME), target)
+    assert [path.name for path in target.parent.iterdir()] == [name]
+    assert is_soccernet(target)
+    root = f"{target}/" if name == "results" else ""
+    assert list_soccernet(target) == [f"{root}a/b/c", f"{root}{GAME}"]
+    read = list(read_soccernet(target))
+    assert [one["video"] for one in read] == [
+        f"{root}{game}" for game in ("a/b/c/1", f"{GAME}/1", f"{GAME}/1", f"{GAME}/2")
+    ]
+    assert [one | {"video": ""} for one in read] == [one | {"video": ""} for one in SOME[3:] + SOME[:3]]
+
+
+def test_soccernet_layout(tmp_path):
+    write_soccernet(SOME[:3], tmp_path / "results")
+    record = json.loads((tmp_path / "results" / GAME / RESULTS_NAME).read_text())
+    assert record["UrlLocal"] == GAME
+    assert record["predictions"][0] == {
+        "gameTime": "1 - 2:50",
+        "label": "Penalty",
+        "position": "170500",
+        "half": "1",
+        "confidence": "0.7775513529777527",
+    }
+    assert record["predictions"][2]["gameTime"] == "2 - 45:7"
+
+
+def test_a_folder_keeps_its_other_games(tmp_path):
+    write_soccernet(SOME[:3], tmp_path / "results")
+    write_soccernet(SOME[3:], tmp_path / "results")
+    assert len(list_soccernet(tmp_path / "results")) == 2
+
+
+@pytest.mark.parametrize("name", ["results", "results.zip"])
+def test_a_failure_leaves_what_was_there(tmp_path, name):
+    target = tmp_path / name
+    write_soccernet(SOME[:3], target)
+    before = list(read_soccernet(target))
+    changed = [one | {"confidence": 0.5} for one in (SOME[0], SOME[3], SOME[1])]
+    with pytest.raises(InputError, match="come back"):
+        write_soccernet(changed, target)
+    assert list(read_soccernet(target)) == before
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_halves_stand_together_whatever_the_file_does(tmp_path):
+    """Official files go class by class; the order within a half stays."""
+    predictions = [
+        {"label": "a", "position": str(position), "half": str(half), "confidence": "0.5"}
+        for position, half in ((5, 2), (7, 1), (3, 2), (1, 1))
+    ]
+    (tmp_path / RESULTS_NAME).write_text(json.dumps({"predictions": predictions}))
+    for source in (tmp_path, tmp_path / RESULTS_NAME):
+        found = [(one["half"], one["position_ms"]) for one in read_soccernet(source)]
+        assert found == [(1, 7), (1, 1), (2, 5), (2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "cut short"),
+        ('{"UrlLocal": "a"}', "predictions"),
+        ('{"predictions": [{"label": "a"}]}', "has no 'half'"),
+        ('{"predictions": [{"label": "a", "half": "x", "position": "1", "confidence": "1"}]}', "wrong"),
+        ('{"predictions": ["a"]}', "wrong"),
+    ],
+)
+def test_broken_results_are_told(tmp_path, text, what):
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g" / RESULTS_NAME).write_text(text)
+    with pytest.raises(InputError, match=what) as error:
+        list(read_soccernet(tmp_path))
+    assert str(tmp_path / "g" / RESULTS_NAME) in str(error.value)
+
+
+def test_broken_zips_and_empty_places_are_told(tmp_path):
+    write_soccernet(SOME, tmp_path / "whole.zip")
+    whole = (tmp_path / "whole.zip").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "bad.zip").write_bytes(whole.replace(whole[150:160], b"0123456789"))
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    (tmp_path / "empty").mkdir()
+    for name in ("cut.zip", "bad.zip", "other.zip", "empty"):
+        with pytest.raises(InputError, match=name):
+            list(read_soccernet(tmp_path / name))
+
+
+def test_a_file_is_not_taken_for_a_folder(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(InputError, match="is a file"):
+        write_soccernet(SOME, tmp_path / "notes")
+    assert (tmp_path / "notes").read_text() == "mine"

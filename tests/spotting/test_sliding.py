@@ -1,0 +1,140 @@
+"""Sliding must equal recomputing every window, however the frames arrive."""
+
+import numpy as np
+import pytest
+import torch
+
+from comedian.data.augment import MEAN, STD, to_input
+from comedian.errors import InputError
+from comedian.formats.frames import Geometry
+from comedian.models.spotter import Spotter
+from comedian.recipes.model import ModelRecipe
+from comedian.recipes.stages import SpotRecipe
+from comedian.spotting.sliding import join, score_stream, to_spots
+
+SMALL = {
+    "image_height": 16,
+    "image_width": 16,
+    "patch_size": 8,
+    "embed_dim": 12,
+    "depth": 1,
+    "drop_path": 0.0,
+}
+CPU = torch.device("cpu")
+
+
+def small_spotter(num_tokens=8, seed=0):
+    torch.manual_seed(seed)
+    recipe = ModelRecipe(**SMALL, num_tokens=num_tokens, temporal_depth=1)
+    spotter = Spotter(recipe, ("Goal", "Foul", "Corner")).eval()
+    torch.nn.init.normal_(spotter.temporal.head.weight, std=1.0)
+    spotter.geometry = Geometry(fps=2.0, width=16, height=16, sampling="screen")
+    return spotter
+
+
+def random_half(num_frames, seed=0):
+    images = np.random.default_rng(seed).integers(0, 256, (num_frames, 16, 16, 3), dtype=np.uint8)
+    return images, np.arange(num_frames) / 2
+
+
+def slow_scores(spotter, images, spot):
+    """Section 3.5, sentence by sentence, with every window computed from its frames."""
+    if len(images) % 2:
+        images = np.concatenate([images, images[-1:]])
+    total, length = len(images) // 2, spotter.recipe.num_tokens
+    starts = list(range(0, max(total - length, 0) + 1, length // 2))
+    if starts[-1] + length < total:
+        starts.append(total - length)
+    found = [[[] for _ in spotter.classes] for _ in range(total)]
+    for start in starts:
+        frames = torch.from_numpy(images[2 * start : 2 * (start + length)])[None]
+        with torch.no_grad():
+            probabilities = spotter(to_input(frames, (16, 16)))[0].sigmoid().numpy()
+        for token, row in enumerate(probabilities):
+            early = token < spot.ignored_seconds and start > 0
+            late = token >= len(probabilities) - spot.ignored_seconds and start != starts[-1]
+            if not (early or late):
+                for label, value in enumerate(row):
+                    found[start + token][label].append(value)
+    merge = max if spot.merge == "max" else lambda values: sum(values) / len(values)
+    return np.array([[merge(values) for values in row] for row in found])
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 7, 15, 16, 17, 18, 24, 25, 26, 31, 32, 33, 150, 301])
+@pytest.mark.parametrize("spot", [SpotRecipe(2, "max"), SpotRecipe(0, "average"), SpotRecipe(1, "average")])
+def test_sliding_equals_recomputing_every_window(num_frames, spot):
+    spotter = small_spotter()
+    images, seconds = random_half(num_frames)
+    parts = list(score_stream(zip(seconds, images, strict=True), [spotter], spot, CPU))
+    scores = join(parts)
+    expected = slow_scores(spotter, images, spot)
+    assert scores.probabilities.shape == expected.shape
+    np.testing.assert_allclose(scores.probabilities, expected, atol=1e-6)
+    ends = np.minimum(2 * np.arange(len(expected)) + 1, num_frames - 1)
+    np.testing.assert_allclose(scores.seconds, (seconds[::2] + seconds[ends]) / 2)
+
+
+def test_pixels_are_normalised_as_the_checkpoint_says():
+    spotter = small_spotter()
+    assert (spotter.mean, spotter.std) == (MEAN, STD)  # what training normalises with
+    spotter.mean, spotter.std = 0.2, 0.7
+    images, seconds = random_half(16)
+    scores = join(score_stream(zip(seconds, images, strict=True), [spotter], SpotRecipe(0), CPU))
+    with torch.no_grad():
+        logits = spotter(to_input(torch.from_numpy(images)[None], (16, 16), 0.2, 0.7))[0]
+    np.testing.assert_allclose(scores.probabilities, logits.sigmoid(), atol=1e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_takes_half_precision_for_the_spatial_half_only():
+    spotter, gpu = small_spotter(), torch.device("cuda")
+    images, seconds = random_half(90)
+    frames = list(zip(seconds, images, strict=True))
+    expected = join(score_stream(frames, [spotter], SpotRecipe(2), CPU)).probabilities
+    seen = {}
+    for name in ("spatial", "temporal"):
+        block = getattr(spotter, name).blocks[0].mlp.fc1
+        block.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out.dtype}))
+    found = join(score_stream(frames, [spotter], SpotRecipe(2), gpu)).probabilities
+    assert seen == {"spatial": torch.bfloat16, "temporal": torch.float32}
+    np.testing.assert_allclose(found, expected, atol=0.03)
+
+
+def test_scores_come_out_before_the_half_ends():
+    images, seconds = random_half(600)
+    seen = []
+    frames = ((seen.append(second) or second, image) for second, image in zip(seconds, images, strict=True))
+    first = next(score_stream(frames, [small_spotter()], SpotRecipe(2), CPU))
+    assert len(first.seconds) > 0
+    assert len(seen) < 200
+
+
+def test_an_ensemble_is_the_mean_of_its_members():
+    images, seconds = random_half(90)
+    members = [small_spotter(8, seed=1), small_spotter(12, seed=2)]
+    frames = list(zip(seconds, images, strict=True))
+    alone = [join(score_stream(frames, [member], SpotRecipe(1), CPU)).probabilities for member in members]
+    both = join(score_stream(frames, members, SpotRecipe(1), CPU)).probabilities
+    np.testing.assert_allclose(both, np.mean(alone, axis=0), atol=1e-6)
+
+
+def test_bad_settings_are_told():
+    with pytest.raises(InputError, match="gaps"):
+        list(score_stream([], [small_spotter()], SpotRecipe(3), CPU))
+    with pytest.raises(InputError, match="merge"):
+        list(score_stream([], [small_spotter()], SpotRecipe(1, "mean"), CPU))
+    other = small_spotter()
+    other.classes = ("Goal",)
+    with pytest.raises(InputError, match="classes"):
+        list(score_stream([], [small_spotter(), other], SpotRecipe(1), CPU))
+
+
+def test_spots_are_in_time_order_and_above_the_threshold():
+    images, seconds = random_half(40)
+    scores = join(score_stream(zip(seconds, images, strict=True), [small_spotter()], SpotRecipe(1), CPU))
+    spots = list(to_spots(scores, ("Goal", "Foul", "Corner"), "m.mkv", 1, threshold=0.5))
+    assert len(spots) == (scores.probabilities >= 0.5).sum()
+    assert [spot["position_ms"] for spot in spots] == sorted(spot["position_ms"] for spot in spots)
+    assert spots[0].keys() == {"video", "half", "position_ms", "label", "confidence"}
+    assert min(spot["confidence"] for spot in spots) >= 0.5
