@@ -41,7 +41,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
     _check(flags)
     from comedian.data.halves import Halves
     from comedian.distributed import processes
-    from comedian.training.loop import Run
+    from comedian.training.run import Run
 
     with processes(pick_device(flags.device)) as device, progress(flags.quiet) as report:
         made_from = {"--init": fingerprint(flags.init)}

@@ -23,8 +23,8 @@ from comedian.recipes.resolve import merge, resolve
 from comedian.recipes.stages import STAGES, SpotRecipe
 from comedian.spotting.sources import score_video
 from comedian.spotting.suppress import suppress
-from comedian.training import distill, finetune, pretrain_spatial
-from comedian.training.loop import Run
+from comedian.training import distill, epochs, finetune, pretrain_spatial
+from comedian.training.run import Run
 from comedian.weights.load import load_spotter, load_trunk
 from tests.training.stages import CPU, DISTILL, FINETUNE, PRETRAIN, generator, make_inputs, train
 
@@ -224,18 +224,18 @@ def observe(inputs, folder, stage, recipe, start):
         seen["clips"], seen["sampler"] = len(clips), kind_of(clips, halves, num_frames)
         return clips
 
-    def planned(name, step, optim, peak_lr, steps, batches, *hooks, **more):
+    def planned(name, step, optim, peak_lr, planned_epochs, run, *hooks, **more):
         seen["stages"].append((name, optim.epochs))
-        seen["steps"].append(steps)
+        seen["steps"].append(planned_epochs.iterations)
         seen["peak lr"].append(peak_lr)
         network = getattr(step, "spotter", step)
         seen.update(origin(network, inputs))
-        seen.update(first_batch(step, network.spatial, next(iter(batches(0, 0)))))
+        seen.update(first_batch(step, network.spatial, next(planned_epochs.batches(0))))
 
     named = {"nothing": None, "ImageNet": "timm:vit_tiny_patch16_224"}
     init = named[start] if start in named else str(inputs / f"{start}.safetensors")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "draw_clips", drawn)
+        patch.setattr(epochs, "draw_clips", drawn)
         patch.setattr(module, "fit", planned)
         patch.setattr("timm.create_model", image_model)
         train(inputs, stage, Run(folder / "output", CPU), recipe, init)

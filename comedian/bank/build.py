@@ -19,7 +19,7 @@ from comedian.errors import InputError
 from comedian.formats.bank import BankHalf, LeftOut, Reduction, write_bank
 from comedian.formats.games import Game
 from comedian.formats.provenance import provenance, sha256
-from comedian.progress import Report
+from comedian.progress import Report, silent
 from comedian.recipes.bank import BankRecipe
 
 PCA_BYTES = 2 << 30  # z-scored features beyond this take the incremental PCA
@@ -60,7 +60,7 @@ def bank_from_features(
     features_fps: float = 1.0,
     offset_seconds: float = 0.0,
     device: torch.device | str = "cpu",
-    report: Report = lambda task, done, total: None,
+    report: Report = silent,
 ) -> dict:
     """Make a bank of .npy feature files, the halves of `games`; row i lies at `offset + i / fps` seconds.
 
@@ -89,7 +89,7 @@ def build_bank(
     teacher: str,
     parents: Sequence[str | Path] = (),
     device: torch.device | str = "cpu",
-    report: Report = lambda task, done, total: None,
+    report: Report = silent,
 ) -> dict:
     """Reduce features, compute the soft targets and write the bank file.
 
@@ -150,9 +150,7 @@ def open_features(path: str | Path) -> np.ndarray:
     return features
 
 
-def fit_reduction(
-    parts: Sequence[Part], dim: int, report: Report = lambda task, done, total: None
-) -> Reduction:
+def fit_reduction(parts: Sequence[Part], dim: int, report: Report = silent) -> Reduction:
     """Z-score and PCA of all parts' features to `dim` components, or as many as there are.
 
     Features that fit in memory take one PCA, more an incremental one. The same files give the same

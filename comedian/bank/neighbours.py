@@ -12,7 +12,7 @@ from torch import Tensor
 from comedian.bank.soft_targets import QUERY_ROWS
 from comedian.formats.bank import LeftOut
 from comedian.losses.attention import BLOCK_ROWS, Distinct, relate_to_others
-from comedian.progress import Report
+from comedian.progress import Report, silent
 
 FLAT_ROWS = 200_000  # beyond this, neighbours on the CPU come from an inverted file (approximate)
 IVF_PROBES = 32  # lists of the inverted file that a search reads
@@ -25,7 +25,7 @@ def neighbour_targets(
     num_neighbours: int,
     temperature_m: float = 0.07,
     block: int = BLOCK_ROWS,
-    report: Report = lambda task, done, total: None,
+    report: Report = silent,
 ) -> tuple[Tensor, LeftOut]:
     """Soft targets from each row's nearest other rows in place of all, found by faiss.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from comedian.losses.attention import BLOCK_ROWS, Distinct, relate_to_others
-from comedian.progress import Report
+from comedian.progress import Report, silent
 
 QUERY_ROWS = 1024  # rows whose soft targets are computed together
 
@@ -16,7 +16,7 @@ def soft_targets(
     features: Tensor,
     temperature_m: float = 0.07,
     block: int = BLOCK_ROWS,
-    report: Report = lambda task, done, total: None,
+    report: Report = silent,
 ) -> Tensor:
     """m_i = Σ_k s2_ik P_k of each bank row, over the bank without rows equal to it (Eq. 4).
 

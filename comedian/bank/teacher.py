@@ -20,7 +20,7 @@ from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
 from comedian.formats.frames import Geometry
 from comedian.formats.games import Game
-from comedian.progress import Report
+from comedian.progress import Report, silent
 from comedian.recipes.bank import BankRecipe
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.weights.from_timm import is_timm, timm_model, timm_parts
@@ -77,7 +77,7 @@ def bank_from_frames(
     device: torch.device | str = "cpu",
     batch_size: int = 32,
     workers: int = 2,
-    report: Report = lambda task, done, total: None,
+    report: Report = silent,
 ) -> dict:
     """Run a teacher over all frames of some games and make a bank of what it sees.
 
@@ -196,7 +196,7 @@ def _trunk_teacher(file: str) -> Teacher:
 
 
 def _encoder(spatial, header) -> Callable[[Tensor], Tensor]:
-    size = header.model.image_height, header.model.image_width
+    size = header.model.image_size
     return lambda frames: spatial.encode(to_input(frames, size, header.mean, header.std))
 
 

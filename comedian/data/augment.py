@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from comedian import distributed
 from comedian.recipes.augment import AugmentRecipe
 
 MEAN, STD = 0.45, 0.225  # of each channel, on a scale of 0 to 1 (the authors' normalisation)
@@ -126,6 +127,19 @@ def apply(frames: Tensor, draws: Draws, size: tuple[int, int], mean=MEAN, std=ST
 
 
 @torch.no_grad()
+def random_view(
+    frames: Tensor, view: AugmentRecipe, size: tuple[int, int], generator: torch.Generator
+) -> Tensor:
+    """A random view of this process's clips, uint8 (B, T, H, W, 3) to float32 (B, 3, T, h, w).
+
+    Args:
+        size: (h, w).
+        generator: draws for the clips of all processes, alike on each.
+    """
+    draws = draw(view, len(frames) * distributed.world_size(), generator)
+    return apply(frames, distributed.own_share(draws), size)
+
+
 def to_input(frames: Tensor, size: tuple[int, int], mean=MEAN, std=STD, rounding: bool = True) -> Tensor:
     """Whole frames as the network sees them, (B, T, H, W, 3) uint8 -> (B, 3, T, h, w) float32.
 

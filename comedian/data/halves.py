@@ -39,15 +39,6 @@ class Halves:
         """Name of the game that a half belongs to."""
         return self.names[self.games[half]]
 
-    def steps(self, num_clips: int, batch_size: int) -> int:
-        """Whole batches in an epoch of `num_clips` clips; InputError if there is none."""
-        if num_clips < batch_size:
-            raise InputError(
-                f"{len(self.files)} halves give {num_clips} clips an epoch, a batch needs {batch_size}",
-                remedy="lower --batch-size or add games",
-            )
-        return num_clips // batch_size
-
 
 def _check_alike(halves: Sequence[FramesFile]) -> None:
     first = _geometry(halves[0])

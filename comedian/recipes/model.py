@@ -49,6 +49,11 @@ class ModelRecipe:
     drop_path: float = 0.1  # stochastic depth, 0 to this over depth, spatial and temporal apart
 
     @property
+    def image_size(self) -> tuple[int, int]:
+        """(h, w) in pixels."""
+        return self.image_height, self.image_width
+
+    @property
     def num_frames(self) -> int:
         """T, frames of a window."""
         return TUBELET_FRAMES * self.num_tokens

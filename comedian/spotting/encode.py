@@ -62,7 +62,7 @@ def _fastest(spotter: Spotter, device: torch.device) -> SpatialEncoder:
 def _encode(spotter: Spotter, spatial: SpatialEncoder, device: torch.device, frames: np.ndarray) -> Tensor:
     """In half precision on CUDA: it is nearly all of the work, and the small temporal half is not."""
     pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device)
-    size = spotter.recipe.image_height, spotter.recipe.image_width
+    size = spotter.recipe.image_size
     video = to_input(pixels, size, spotter.mean, spotter.std)  # (n, 3, 2, h, w)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         return spatial.encode(video).float().cpu()

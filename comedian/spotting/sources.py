@@ -14,6 +14,7 @@ from comedian.formats.frames import FramesFile, Geometry
 from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, read_list
 from comedian.formats.scores import HalfScores, ScoresFile, is_scores_file
 from comedian.models.spotter import Spotter
+from comedian.progress import Report, silent
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.prefetch import ahead
 from comedian.spotting.shard import in_order
@@ -84,7 +85,7 @@ def score_sources(
     spotters: Sequence[Spotter],
     spot: SpotRecipe,
     device: torch.device,
-    report: Callable[[str, float, float | None], None] = lambda task, done, total: None,
+    report: Report = silent,
     say: Callable[[str], None] = lambda message: None,
 ) -> Iterator[HalfScores]:
     """Score halves one after the other; yield runs of final scores, several a half, in time order.

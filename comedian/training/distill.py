@@ -4,8 +4,6 @@ Letters: B windows, T frames, L tokens of a window, N frames of a half, D width,
 """
 
 from collections.abc import Iterator
-from contextlib import closing
-from functools import partial
 
 import numpy as np
 import torch
@@ -13,9 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from comedian import distributed
+from comedian.data.augment import random_view
 from comedian.data.halves import Halves
-from comedian.data.loader import ClipLoader
-from comedian.data.sampling import draw_clips
 from comedian.formats.bank import Bank
 from comedian.losses.sce import sce_loss, sce_loss_queue, targets
 from comedian.models.heads import projector
@@ -25,11 +22,14 @@ from comedian.models.spotter import copy_temporal_from_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import DistillRecipe
-from comedian.training.batches import random_view, shuffled_batches
-from comedian.training.loop import Run, finish, fit
+from comedian.training.epochs import Epochs
+from comedian.training.loop import finish, fit
 from comedian.training.masks import draw_masks
+from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 from comedian.weights.start import start_spatial
+
+STAGE = "distill"
 
 
 class DistillStep(nn.Module):
@@ -61,14 +61,14 @@ class DistillStep(nn.Module):
         target = targets(own, self.soft[rows].to(z.dtype), self.recipe.sce_lambda)
         return sce_loss(z.flatten(0, 1), target.flatten(0, 1), self.features, self.recipe.temperature)
 
-    def after_step(self, number: int, total: int) -> None:
+    def after_iteration(self, number: int, total: int) -> None:
         """With the authors' queue, let the features of the batch enter it."""
         if self.queue is not None:
             self.queue.push(self.own.flatten(0, 1))
 
     def _student(self, frames: Tensor, batch: int, num_tokens: int, generator: torch.Generator) -> Tensor:
         recipe, everyone = self.recipe, batch * distributed.world_size()
-        video = random_view(frames, recipe.view, recipe.model, generator)  # (B, 3, T, h, w)
+        video = random_view(frames, recipe.view, recipe.model.image_size, generator)  # (B, 3, T, h, w)
         masks = draw_masks(everyone, num_tokens, recipe.mask_share, generator)
         mask = distributed.own_share(masks).to(video.device)  # (B, L)
         tokens = self.temporal(self.spatial(video, keep=~mask), mask)  # (B, L, D)
@@ -89,21 +89,19 @@ def distill(
     if recipe.copy_temporal:
         copy_temporal_from_spatial(spatial, temporal)
     step = DistillStep(spatial, temporal, bank, recipe)
-    num_frames, batch = recipe.model.num_frames, recipe.optim.batch_size
-    draw = partial(draw_clips, recipe.sampler, halves, num_frames, recipe.windows_per_game)
-    steps = halves.steps(len(draw(np.random.default_rng())), batch)
-    rows = list(_token_rows(bank, halves))
-    with closing(ClipLoader(halves.files, num_frames, run.workers, run.device.type == "cuda")) as loader:
-
-        def batches(epoch: int, first: int):
-            rng = np.random.default_rng(seed_of(run.seed, "windows", epoch))
-            chosen = shuffled_batches(draw(rng), batch, rng)[first:]
-            for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
-                own = [rows[half][start : start + num_frames : TUBELET_FRAMES] for half, start in clips]
-                yield frames.to(run.device), torch.stack(own).to(run.device)
-
-        peak_lr = recipe.optim.peak_lr(num_frames)
-        fit("distill", step, recipe.optim, peak_lr, steps, batches, run, step.after_step)
+    num_frames, rows = recipe.model.num_frames, list(_token_rows(bank, halves))
+    epochs = Epochs(
+        halves,
+        run,
+        "windows",
+        sampler=recipe.sampler,
+        num_frames=num_frames,
+        per_game=recipe.windows_per_game,
+        batch_size=recipe.optim.batch_size,
+        beside=lambda half, start: rows[half][start : start + num_frames : TUBELET_FRAMES],  # (L,)
+    )
+    with epochs:
+        fit(STAGE, step, recipe.optim, recipe.optim.peak_lr(num_frames), epochs, run, step.after_iteration)
     parts = {"spatial": spatial, "temporal": temporal, "projector": step.projector}
     finish(run, "distilled", parts, recipe, halves, preset=preset, init=init, parents=[bank.path])
 

@@ -5,27 +5,25 @@ Letters: B windows, T frames, L tokens of a window, N frames of a half, C classe
 
 import math
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from comedian import distributed
+from comedian.data.augment import random_view
 from comedian.data.halves import Halves
-from comedian.data.loader import ClipLoader
-from comedian.data.sampling import draw_clips
 from comedian.errors import InputError
 from comedian.formats.labels import Action
 from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
 from comedian.spotting.sliding import SlidingSpotter
-from comedian.training.batches import random_view, shuffled_batches
-from comedian.training.loop import Run, finish, fit
+from comedian.training.epochs import Epochs
+from comedian.training.loop import finish, fit
 from comedian.training.masks import draw_masks
+from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 from comedian.training.state import interrupted_stage
 from comedian.training.validate import Validation
@@ -60,7 +58,7 @@ class FinetuneStep(nn.Module):
     def forward(self, frames: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """Loss of this process's windows: uint8 (B, T, H, W, 3) and their labels (B, L, C)."""
         recipe, everyone = self.recipe, len(frames) * distributed.world_size()
-        video = random_view(frames, recipe.view, recipe.model, generator)  # (B, 3, T, h, w)
+        video = random_view(frames, recipe.view, recipe.model.image_size, generator)  # (B, 3, T, h, w)
         if recipe.mixup_alpha > 0:
             share = distributed.own_share(draw_mixup(everyone, recipe.mixup_alpha, generator))  # (B,)
             video, labels = mixup(video, labels, share, _partners(len(video)))
@@ -165,8 +163,6 @@ def _train(
 ) -> None:
     """One of the two stages, with an optimiser and a schedule of its own."""
     recipe, num_frames = step.recipe, step.recipe.model.num_frames
-    draw = partial(draw_clips, recipe.sampler, halves, num_frames, recipe.windows_per_game)
-    steps = halves.steps(len(draw(np.random.default_rng())), optim.batch_size)
 
     def after_epoch(epoch: int) -> dict:
         if validation is None:
@@ -176,17 +172,18 @@ def _train(
         best = {"best_stage": step.best["stage"], "best_epoch": step.best["epoch"]}
         return {"valid_tight_a_mAP": score, **best}
 
-    with closing(ClipLoader(halves.files, num_frames, run.workers, run.device.type == "cuda")) as loader:
-
-        def batches(epoch: int, first: int):
-            rng = np.random.default_rng(seed_of(run.seed, name, "windows", epoch))
-            chosen = shuffled_batches(draw(rng), optim.batch_size, rng)[first:]
-            for clips, frames in zip(chosen, loader.batches(chosen), strict=True):
-                of_frames = [labels[half][start : start + num_frames] for half, start in clips]
-                yield frames.to(run.device), token_labels(torch.stack(of_frames)).to(run.device)
-
-        peak_lr = optim.peak_lr(num_frames)
-        fit(name, step, optim, peak_lr, steps, batches, run, after_epoch=after_epoch)
+    epochs = Epochs(
+        halves,
+        run,
+        f"{name}/windows",
+        sampler=recipe.sampler,
+        num_frames=num_frames,
+        per_game=recipe.windows_per_game,
+        batch_size=optim.batch_size,
+        beside=lambda half, start: token_labels(labels[half][start : start + num_frames]),  # (L, C)
+    )
+    with epochs:
+        fit(name, step, optim, optim.peak_lr(num_frames), epochs, run, after_epoch=after_epoch)
 
 
 def _half_labels(seconds: np.ndarray, actions: Sequence[Action], recipe: FinetuneRecipe) -> Tensor:

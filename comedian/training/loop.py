@@ -1,8 +1,8 @@
 """The loop that every training step shares: steps, learning rate, precision, clipping, resuming."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -14,39 +14,14 @@ from comedian.errors import InputError
 from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.provenance import provenance
 from comedian.recipes.stages import OptimRecipe
+from comedian.training.epochs import Epochs
 from comedian.training.optim import adamw
+from comedian.training.run import Run
 from comedian.training.schedule import learning_rate, seed_of
 from comedian.training.state import Place, restore, save_state
 from comedian.weights.start import start_files
 
-STATE_STEPS = 250  # a long epoch's state is kept this often: minutes of work, against a second of writing
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a stage is run; with the same seed nothing here changes what is learned.
-
-    Attributes:
-        output: the weights file; the state for resuming lies beside it while the stage runs.
-        resume: go on from that state, if there is one.
-        made_from: option -> what it named, such as a hash; a run goes on only with the same.
-        report: moves a progress bar (task, done, total).
-        emit: takes one dict per epoch, just before its state is kept.
-    """
-
-    output: Path
-    device: torch.device
-    workers: int = 2
-    seed: int = 0
-    resume: bool = False
-    made_from: dict[str, str | None] = field(default_factory=dict)
-    report: Callable[[str, float, float], None] = lambda task, done, total: None
-    emit: Callable[[dict], None] = lambda record: None
-
-    @property
-    def state_path(self) -> Path:
-        """Where the state for resuming lies."""
-        return self.output.with_name(f"{self.output.name}.resume")
+STATE_ITERATIONS = 250  # a long epoch's state is kept this often: minutes of work, a second of writing
 
 
 def fit(
@@ -54,10 +29,9 @@ def fit(
     step: nn.Module,
     optim: OptimRecipe,
     peak_lr: float,
-    steps_per_epoch: int,
-    batches: Callable[[int, int], Iterable[tuple]],
+    epochs: Epochs,
     run: Run,
-    after_step: Callable[[int, int], None] = lambda number, total: None,
+    after_iteration: Callable[[int, int], None] = lambda number, total: None,
     after_epoch: Callable[[int], dict] = lambda epoch: {},
 ) -> None:
     """Train `step`, a module whose forward(*batch, generator) is the loss of this process's slice.
@@ -65,9 +39,8 @@ def fit(
     Args:
         name: the stage's name, in progress, records, seeds and the state file.
         step: it has the stage's `recipe`, which says the precision and guards the state file.
-        batches: epoch, number of the first step -> this process's batches of the epoch from there on; the
-            whole epoch has `steps_per_epoch`.
-        after_step: called with the number of the step just done and the total.
+        epochs: gives this process's batches.
+        after_iteration: called with the number of the iteration just done and the total.
         after_epoch: called with the epoch just done; what it returns joins the epoch's record.
 
     Raises:
@@ -76,7 +49,7 @@ def fit(
     precision = autocast(run.device, step.recipe.precision)
     step.to(run.device)  # before the optimiser, whose state is loaded to where the parameters are
     optimizer = adamw(step, optim, run.device)
-    identity = {"seed": run.seed, "recipe": step.recipe, f"steps an epoch of {name}": steps_per_epoch}
+    identity = {"seed": run.seed, "recipe": step.recipe, f"steps an epoch of {name}": epochs.iterations}
     identity |= run.made_from
     place = restore(run.state_path, name, identity, step, optimizer) if run.resume else Place(name)
     model = distributed.together(step)
@@ -85,15 +58,16 @@ def fit(
         losses = [torch.tensor(loss, device=run.device) for loss in place.losses]
         first = len(losses)
         step.train()
-        for number, batch in enumerate(batches(epoch, first), start=epoch * steps_per_epoch + first):
-            rate = learning_rate(number, steps_per_epoch, optim, peak_lr)
+        start = epoch * epochs.iterations + first
+        for number, batch in enumerate(epochs.batches(epoch, first), start):
+            rate = learning_rate(number, epochs.iterations, optim, peak_lr)
             generator = _seeded(run.seed, name, number)
             with precision:
                 loss = model(*batch, generator)
             losses.append(_descend(loss, optimizer, rate, optim.clip_norm))
-            after_step(number, optim.epochs * steps_per_epoch)
-            run.report(f"{name} {epoch + 1}/{optim.epochs}", len(losses), steps_per_epoch)
-            if len(losses) % STATE_STEPS == 0 and len(losses) < steps_per_epoch:
+            after_iteration(number, optim.epochs * epochs.iterations)
+            run.report(f"{name} {epoch + 1}/{optim.epochs}", len(losses), epochs.iterations)
+            if len(losses) % STATE_ITERATIONS == 0 and len(losses) < epochs.iterations:
                 place = Place(name, epoch, tuple(_everyones(losses, name, epoch).tolist()))
                 save_state(run.state_path, place, identity, step, optimizer)
         loss = _everyones(losses, name, epoch).mean().item()

@@ -3,28 +3,26 @@
 Letters: B clips, K width of queries and keys.
 """
 
-from contextlib import closing
-from functools import partial
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from comedian import distributed
+from comedian.data.augment import random_view
 from comedian.data.halves import Halves
-from comedian.data.loader import ClipLoader
-from comedian.data.sampling import draw_clips
 from comedian.losses.moco import moco_loss
 from comedian.models.heads import predictor, projector
 from comedian.models.momentum import KeyQueue, MomentumTwin, ema_momentum
 from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import PretrainSpatialRecipe
-from comedian.training.batches import random_view, shuffled_batches
-from comedian.training.loop import Run, finish, fit
+from comedian.training.epochs import Epochs
+from comedian.training.loop import finish, fit
+from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 from comedian.weights.start import start_spatial
+
+STAGE = "pretrain-spatial"
 
 
 class MocoStep(nn.Module):
@@ -46,10 +44,8 @@ class MocoStep(nn.Module):
 
     def forward(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """Loss of this process's clips, uint8 (B, 2, H, W, 3)."""
-        recipe = self.recipe
-        views = [
-            random_view(frames, view, recipe.model, generator) for view in (recipe.view_1, recipe.view_2)
-        ]
+        recipe, size = self.recipe, self.recipe.model.image_size
+        views = [random_view(frames, view, size, generator) for view in (recipe.view_1, recipe.view_2)]
         query_1, query_2 = (self._query(view) for view in views)  # (B, K)
         with torch.no_grad():
             key_1, key_2 = (self._key(view) for view in views)  # (B, K)
@@ -57,7 +53,7 @@ class MocoStep(nn.Module):
         return moco_loss(query_1, query_2, key_1, key_2, self.queue.snapshot(), recipe.temperature)
 
     @torch.no_grad()
-    def after_step(self, number: int, total: int) -> None:
+    def after_iteration(self, number: int, total: int) -> None:
         """Let the twin follow, and the keys of both views enter the queue."""
         self.twin.update(ema_momentum(number, total, self.recipe.ema_start))
         self.queue.push(self.keys)
@@ -80,18 +76,15 @@ def pretrain_spatial(
     """
     torch.manual_seed(seed_of(run.seed, "start"))
     step = MocoStep(start_spatial(init, recipe.model, halves), recipe)
-    draw = partial(draw_clips, recipe.sampler, halves, TUBELET_FRAMES, recipe.clips_per_game)
-    batch = recipe.optim.batch_size
-    steps = halves.steps(len(draw(np.random.default_rng())), batch)
-    with closing(
-        ClipLoader(halves.files, TUBELET_FRAMES, run.workers, run.device.type == "cuda")
-    ) as loader:
-
-        def batches(epoch: int, first: int):
-            rng = np.random.default_rng(seed_of(run.seed, "clips", epoch))
-            for frames in loader.batches(shuffled_batches(draw(rng), batch, rng)[first:]):
-                yield (frames.to(run.device),)
-
-        peak_lr = recipe.optim.peak_lr()
-        fit("pretrain-spatial", step, recipe.optim, peak_lr, steps, batches, run, step.after_step)
+    epochs = Epochs(
+        halves,
+        run,
+        "clips",
+        sampler=recipe.sampler,
+        num_frames=TUBELET_FRAMES,
+        per_game=recipe.clips_per_game,
+        batch_size=recipe.optim.batch_size,
+    )
+    with epochs:
+        fit(STAGE, step, recipe.optim, recipe.optim.peak_lr(), epochs, run, step.after_iteration)
     finish(run, "spatial", {"spatial": step.spatial}, recipe, halves, preset=preset, init=init)

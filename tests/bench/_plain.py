@@ -42,7 +42,7 @@ class PlainMoco(MocoStep):
         return moco_loss(*queries, *keys, self.queue.snapshot(), recipe.temperature)
 
     @torch.no_grad()
-    def after_step(self, number: int, total: int) -> None:
+    def after_iteration(self, number: int, total: int) -> None:
         """The twin follows, the keys enter the queue."""
         momentum = ema_momentum(number, total, self.recipe.ema_start)
         online = [*self.spatial.parameters(), *self.projector.parameters()]

@@ -126,13 +126,13 @@ def runner(step: Step, recipe, batch: int, plain: bool = False, compiled: bool =
     inputs, generator = step.inputs(recipe, batch), torch.Generator().manual_seed(0)
     if compiled:
         compile_trunk(module)
-    after_step = getattr(module, "after_step", lambda number, total: None)
+    after_iteration = getattr(module, "after_iteration", lambda number, total: None)
 
     def train() -> None:
         with autocast(DEVICE, recipe.precision):
             loss = module(*inputs, generator)
         _descend(loss, optimizer, 1e-4, 1.0)
-        after_step(1, 1000)
+        after_iteration(1, 1000)
 
     return train
 

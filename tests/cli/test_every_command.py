@@ -233,14 +233,14 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing(run, tiny, long_frames, tm
 
     from comedian.training import pretrain_spatial
 
-    ran = pretrain_spatial.MocoStep.after_step
+    ran = pretrain_spatial.MocoStep.after_iteration
 
-    def after_step(*arguments) -> None:
+    def after_iteration(*arguments) -> None:
         ran(*arguments)
         seen.set()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretrain_spatial.MocoStep, "after_step", after_step)
+        patch.setattr(pretrain_spatial.MocoStep, "after_iteration", after_iteration)
         result = run(main_of("pretrain-spatial"), long_frames, *words, "-o", tmp_path / "a.safetensors")
     assert result == (130, "", "pretrain-spatial: interrupted\n")
     assert list(tmp_path.iterdir()) == []

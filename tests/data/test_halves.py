@@ -14,12 +14,6 @@ def test_halves_know_their_games(halves):
     assert halves.name_of(2) == "game b"
 
 
-def test_too_few_clips_for_a_batch_are_told(halves):
-    with pytest.raises(InputError, match="a batch needs 11"):
-        halves.steps(10, 11)
-    assert halves.steps(23, 11) == 2
-
-
 @pytest.mark.parametrize("other", [{"size": (16, 16)}, {"fps": 4.0}, {"sampling": "ffmpeg"}])
 def test_halves_must_be_alike(tmp_path, other):
     make_half(tmp_path / "a" / "1_x.h5", 20)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from comedian.training import loop
-from comedian.training.loop import Run
+from comedian.training.run import Run
 from comedian.training.state import Place, save_state
 from tests.threads import torch_threads
 from tests.training.stages import CPU, make_inputs, open_halves

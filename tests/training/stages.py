@@ -44,8 +44,8 @@ from comedian.spotting.sources import score_video
 from comedian.training import loop
 from comedian.training.distill import distill
 from comedian.training.finetune import finetune
-from comedian.training.loop import Run
 from comedian.training.pretrain_spatial import pretrain_spatial
+from comedian.training.run import Run
 from comedian.training.validate import Validation
 from comedian.weights.load import load_spotter
 

@@ -15,7 +15,7 @@ from comedian.models.spotter import build_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.training import distill as module
 from comedian.training.distill import DistillStep, distill
-from comedian.training.loop import Run
+from comedian.training.run import Run
 from comedian.weights.load import load_trunk
 from tests.training.stages import (
     CPU,
@@ -139,7 +139,7 @@ def test_the_queue_gives_the_batch_its_negatives_and_takes_its_features(bank):
     loss = step(noise(3), rows, generator())
     loss.backward()
     assert torch.equal(step.queue.keys, before)
-    step.after_step(0, 1)
+    step.after_iteration(0, 1)
     features = torch.from_numpy(bank.features)
     assert torch.equal(step.queue.keys, torch.cat([features[rows.flatten()], before[rows.numel() :]]))
     assert step(noise(3), rows, generator()) != loss  # other negatives, other loss

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from comedian import distributed
+from comedian.data.augment import random_view
 from comedian.errors import InputError
 from comedian.training import finetune
-from comedian.training.batches import random_view, shuffled_batches
+from comedian.training.epochs import shuffled_batches
 from comedian.training.loop import _seeded
 from tests.training.conftest import driven, read_records
 from tests.training.stages import CPU, PRETRAIN, RECIPES, calm, noted_losses, train
@@ -98,9 +99,11 @@ def test_processes_share_the_draws_of_a_view(as_rank):
     generator = torch.Generator().manual_seed(0)
     frames = torch.randint(256, (4, 2, 16, 20, 3), dtype=torch.uint8, generator=generator)
 
+    image_size = PRETRAIN.model.image_size
+
     def view(some, rank, size):
         as_rank(rank, size)
-        return random_view(some, PRETRAIN.view_1, PRETRAIN.model, torch.Generator().manual_seed(1))
+        return random_view(some, PRETRAIN.view_1, image_size, torch.Generator().manual_seed(1))
 
     parts = [view(frames[:2], 0, 2), view(frames[2:], 1, 2)]
     torch.testing.assert_close(torch.cat(parts), view(frames, 0, 1))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def toy_batches(epoch, first=0):
 
 def fit_toy(run, step=None, name="toy", optim=OPTIM, steps=STEPS, batches=toy_batches, **hooks):
     step = step or Toy()
-    fit(name, step, optim, PEAK, steps, batches, run, **hooks)
+    fit(name, step, optim, PEAK, SimpleNamespace(iterations=steps, batches=batches), run, **hooks)
     return step
 
 
@@ -99,7 +100,7 @@ def test_a_record_an_epoch_and_a_call_a_step(a_run):
     run = a_run(records=records, report=lambda *call: told.append(call))
     fit_toy(
         run,
-        after_step=lambda *call: calls.append(call),
+        after_iteration=lambda *call: calls.append(call),
         after_epoch=lambda epoch: {"score": 10 * epoch},
     )
     assert [list(record) for record in records] == [
@@ -188,9 +189,9 @@ def without_seconds(records):
 
 
 @pytest.mark.parametrize("stop", range(1, 12))
-@pytest.mark.parametrize("state_steps", [1, 2, 1000])
-def test_a_run_stopped_at_any_step_resumes(a_run, monkeypatch, stop, state_steps):
-    monkeypatch.setattr(loop, "STATE_STEPS", state_steps)
+@pytest.mark.parametrize("state_iterations", [1, 2, 1000])
+def test_a_run_stopped_at_any_step_resumes(a_run, monkeypatch, stop, state_iterations):
+    monkeypatch.setattr(loop, "STATE_ITERATIONS", state_iterations)
     records, calls, run = [], [], a_run(records=[])
     whole = fit_toy(a_run("whole", records))
 
@@ -206,7 +207,7 @@ def test_a_run_stopped_at_any_step_resumes(a_run, monkeypatch, stop, state_steps
     resumed = fit_toy(replace(run, resume=True))
     assert torch.equal(resumed.weight, whole.weight)
     assert without_seconds(found) == without_seconds(records)
-    kept = [step for step in range(stop) if step % STEPS == 0 or step % STEPS % state_steps == 0]
+    kept = [step for step in range(stop) if step % STEPS == 0 or step % STEPS % state_iterations == 0]
     assert len(calls) == stop + 12 - max(kept), "only what came after the last state is done again"
 
 

@@ -75,11 +75,11 @@ def test_keys_enter_after_the_loss_in_order(step):
     assert torch.equal(step.queue.keys, before)
     assert torch.equal(step(noise(5, 2), generator(2)), first)  # the own keys are no negatives yet
     keys = step.keys
-    step.after_step(0, 10)
+    step.after_iteration(0, 10)
     assert torch.equal(step.queue.keys, torch.cat([keys, before[10:]]))
     step(noise(5, 2), generator(3))
     for _ in range(2):  # around the ring of 24
-        step.after_step(1, 10)
+        step.after_iteration(1, 10)
     later = step.keys
     assert torch.equal(step.queue.keys, torch.cat([later[4:], keys[6:], later, later[:4]]))
 
@@ -91,7 +91,7 @@ def test_the_twin_follows_and_takes_no_gradient(step):
     online = [*step.spatial.parameters(), *step.projector.parameters()]
     assert all(parameter.grad is not None for parameter in [*online, *step.predictor.parameters()])
     before = [parameter.clone() for parameter in step.twin.parameters()]
-    step.after_step(3, 10)
+    step.after_iteration(3, 10)
     momentum = 1 - 0.01 * (1 + math.cos(math.pi * 0.3)) / 2  # from 0.99 to 1 by a cosine
     for own, old, new in zip(step.twin.parameters(), before, online, strict=True):
         torch.testing.assert_close(own.data, momentum * old + (1 - momentum) * new.data)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from comedian.errors import InputError
 from comedian.training import loop
-from comedian.training.loop import Run
+from comedian.training.run import Run
 from tests.training.conftest import interrupted, read_records
 from tests.training.stages import CPU, DISTILL, RECIPES, SWIN, train
 
@@ -91,7 +91,7 @@ def start_of(inputs, stage, model):
 @pytest.mark.parametrize("stage", list(RECIPES))
 def test_a_stage_stopped_at_every_step(inputs, a_run, whole, monkeypatch, stage, model):
     """Each try does one step that is kept, and another one that is lost."""
-    monkeypatch.setattr(loop, "STATE_STEPS", 1)
+    monkeypatch.setattr(loop, "STATE_ITERATIONS", 1)
     start, records, tasks = start_of(inputs, stage, model), [], []
 
     def report(task, done, total):

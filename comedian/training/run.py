@@ -1,0 +1,37 @@
+"""How a step is run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from comedian.progress import Report, silent
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a step is run; with the same seed nothing here changes what is learned.
+
+    Attributes:
+        output: the weights file; the state for resuming lies beside it while the step runs.
+        workers: threads that decode frames.
+        resume: go on from that state, if there is one.
+        made_from: option -> what it named, such as a hash; a run goes on only with the same.
+        report: moves a progress bar.
+        emit: takes one dict per epoch, just before its state is kept.
+    """
+
+    output: Path
+    device: torch.device
+    workers: int = 2
+    seed: int = 0
+    resume: bool = False
+    made_from: dict[str, str | None] = field(default_factory=dict)
+    report: Report = silent
+    emit: Callable[[dict], None] = lambda record: None
+
+    @property
+    def state_path(self) -> Path:
+        """Where the state for resuming lies."""
+        return self.output.with_name(f"{self.output.name}.resume")
