@@ -69,7 +69,7 @@ def spot(
         kept = []
         with closing(runs), open_output(output) as stream:
             for run in runs:
-                _write(stream, to_spots(run, classes, run.video, run.half, threshold))
+                _write(stream, to_spots(run, classes, threshold))
                 if scores:
                     kept.append(run)
     if scores:

@@ -14,10 +14,9 @@ import h5py
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.hdf5 import new_hdf5
+from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
 
-FORMAT, VERSION = "comedian bank", 1
-REMEDY = "make a bank with build-bank"
+KIND = Kind("bank", "comedian bank", 1, "build-bank")
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def write_bank(
     assert len(features) == len(seconds), "one time a row"
     assert sum(half.count for half in halves) == len(features), "halves must cover the rows"
     num_bytes = sum(array.nbytes for array in (features, targets, seconds, *vars(reduction).values()))
-    with new_hdf5(path, num_bytes) as file:
+    with new_hdf5(path, KIND, num_bytes) as file:
         file["features"], file["targets"], file["seconds"] = features, targets, seconds
         for name in BankHalf.__dataclass_fields__:
             file[f"halves/{name}"] = [getattr(half, name) for half in halves]
@@ -105,7 +104,6 @@ def write_bank(
             file[f"pca/{name}"] = value
         for name, value in asdict(left_out or LeftOut()).items():
             file.attrs[f"left_out_{name}"] = value
-        file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
         file.attrs["temperature_m"], file.attrs["neighbours"] = temperature_m, neighbours or 0
         file.attrs["teacher"], file.attrs["provenance"] = teacher, provenance
 
@@ -129,13 +127,8 @@ class Bank:
     def __init__(self, path: str | Path):
         """Read a file; InputError when it is missing, damaged or not a bank."""
         self.path = Path(path)
-        if not self.path.is_file():
-            raise InputError("no such file", path, REMEDY)
-        try:
-            with h5py.File(self.path, "r") as file:
-                self._read(file)
-        except (OSError, KeyError) as error:
-            raise InputError(f"is damaged or not HDF5 ({error})", path, REMEDY) from None
+        with open_hdf5(path, KIND) as file:
+            self._read(file)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -181,20 +174,19 @@ class Bank:
         return half.game, half.half, float(self.seconds[row])
 
     def _read(self, file: h5py.File) -> None:
-        if file.attrs.get("format") != FORMAT:
-            raise InputError("is not a bank", self.path, REMEDY)
-        if file.attrs["version"] > VERSION:
-            raise InputError("was made by a newer version", self.path, "update COMEDIAN")
+        attributes = file.attrs
         self.features, self.targets, self.seconds = (
             file[name][()] for name in ("features", "targets", "seconds")
         )
         self.halves = _read_halves(file["halves"])
-        self.reduction = Reduction(**{name: values[()] for name, values in file["pca"].items()})
-        self.temperature_m = float(file.attrs["temperature_m"])
-        self.neighbours = int(file.attrs["neighbours"]) or None
-        left_out = {name: file.attrs[f"left_out_{name}"].item() for name in LeftOut.__dataclass_fields__}
-        self.left_out = LeftOut(**left_out)
-        self.teacher, self.provenance = str(file.attrs["teacher"]), str(file.attrs["provenance"])
+        self.reduction = Reduction(*(file[f"pca/{name}"][()] for name in Reduction.__dataclass_fields__))
+        self.temperature_m = float(attributes["temperature_m"])
+        self.neighbours = int(attributes.get("neighbours", 0)) or None
+        left_out = {name: attributes.get(f"left_out_{name}") for name in LeftOut.__dataclass_fields__}
+        known = {name: value.item() for name, value in left_out.items() if value is not None}
+        self.left_out = LeftOut(**known)
+        self.teacher = str(attributes.get("teacher", ""))
+        self.provenance = str(attributes.get("provenance", ""))
 
 
 def _read_halves(group: h5py.Group) -> list[BankHalf]:

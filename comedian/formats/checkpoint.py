@@ -117,20 +117,40 @@ def _header(path: str | Path, metadata: dict[str, str]) -> Header:
         raise InputError("holds weights, but not ours", path, f"give weights made by {_makers()}")
     try:
         values = {name: json.loads(value) for name, value in metadata.items()}
-        if values["version"] <= VERSION:
-            return _parsed(values)
-    except (KeyError, TypeError, ValueError) as error:
+        newer = values.get("version", 1) > VERSION
+        unknown = _unknown(values)
+        header = None if newer or unknown else _parsed(values)
+    except (AttributeError, TypeError, ValueError) as error:
         raise InputError(f"its header is damaged: {error}", path, "make it again") from None
-    version = values["version"]
-    raise InputError(f"has version {version}, this program reads up to {VERSION}", path, "update comedian")
+    if header is None:
+        about = f" ({', '.join(unknown)})" if unknown else ""
+        raise InputError(f"was written by a newer version{about}", path, "update comedian")
+    return header
+
+
+def _unknown(values: dict) -> list[str]:
+    """What a header tells that this version does not know: another kind, network or form of frames."""
+    tables = {"": (Header, values), "model.": (ModelRecipe, values.get("model", {}))}
+    tables["geometry."] = Geometry, values.get("geometry", {})
+    known = {"format", "version"}
+    keys = [
+        f"{table}{key}"
+        for table, (kind, found) in tables.items()
+        for key in found.keys() - kind.__dataclass_fields__.keys() - known
+    ]
+    kind = values.get("kind", "")
+    return keys + [f"kind {kind}"] * (kind not in ("", *MAKER))
 
 
 def _parsed(values: dict) -> Header:
-    values = {part.name: values[part.name] for part in fields(Header)}
+    """A header; what an older version did not write takes its default."""
+    values = {part.name: values[part.name] for part in fields(Header) if part.name in values}
+    if missing := [name for name in ("kind", "model", "geometry") if name not in values]:
+        raise ValueError(f"it has no {' and no '.join(missing)}")
     values["model"] = ModelRecipe(**{name: _frozen(value) for name, value in values["model"].items()})
     values["geometry"] = Geometry(**values["geometry"])
-    values["classes"] = tuple(values["classes"])
-    values["provenance"] = json.dumps(values["provenance"])
+    values["classes"] = tuple(values.get("classes", ()))
+    values["provenance"] = json.dumps(values.get("provenance", {}))
     return Header(**values)
 
 

@@ -17,11 +17,12 @@ import numpy as np
 import simplejpeg
 
 from comedian.errors import InputError
-from comedian.formats.hdf5 import new_hdf5
+from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
 
-FORMAT, VERSION = "comedian frames", 1
+KIND = Kind("frames file", "comedian frames", 1, "extract-frames")
 ENCODINGS = ("jpeg", "raw")
-REMEDY = "make it again with extract-frames"
+REMEDY = f"make it again with {KIND.maker}"
+UNKNOWN_BYTES = -1  # of a video that is not a file here
 COPY_BYTES = 1 << 24  # copied at once from the spool to the file
 
 
@@ -75,10 +76,10 @@ def write_frames(
         seconds, offset = _spool(spool, frames, size, encoding, quality)
         if not seconds:
             raise InputError("gave no frame", video, "check the video and the rate")
-        with new_hdf5(path, offset[-1] + 16 * len(offset)) as file:  # the blobs, their times and offsets
+        with new_hdf5(
+            path, KIND, offset[-1] + 16 * len(offset)
+        ) as file:  # the blobs, their times and offsets
             file.attrs.update(
-                format=FORMAT,
-                version=VERSION,
                 fps=float(fps),
                 width=size[0],
                 height=size[1],
@@ -111,14 +112,8 @@ class FramesFile:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        _check_file(self.path)
-        try:
-            with h5py.File(self.path) as file:
-                self._read_header(file)
-        except (OSError, KeyError) as error:
-            if isinstance(error, PermissionError):
-                raise
-            raise InputError("is damaged or cut short", path, REMEDY) from None
+        with open_hdf5(path, KIND) as file:
+            self._read_header(file)
         if self.path.stat().st_size < self._begin + self._offset[-1]:
             raise InputError("is cut short", path, REMEDY)
         # One mapping shared by all threads and forks; HDF5 and its lock are not involved any more.
@@ -162,19 +157,17 @@ class FramesFile:
 
     def _read_header(self, file: h5py.File) -> None:
         attributes = file.attrs
-        if attributes.get("format") != FORMAT:
-            kind = attributes.get("format", "some other HDF5 file")
-            raise InputError(f"is not a frames file but {kind}", self.path, "make one with extract-frames")
-        if attributes["version"] > VERSION:
-            raise InputError("was written by a newer version", self.path, "update comedian")
         self.fps = float(attributes["fps"])
         self.width, self.height = int(attributes["width"]), int(attributes["height"])
-        self.half, self.video_bytes = int(attributes["half"]), int(attributes["video_bytes"])
         self.encoding, self.sampling = str(attributes["encoding"]), str(attributes["sampling"])
-        self.video, self.damage = str(attributes["video"]), str(attributes["damage"])
-        self.provenance = str(attributes["provenance"])
+        self.video, self.half = str(attributes["video"]), int(attributes["half"])
+        self.video_bytes = int(attributes.get("video_bytes", UNKNOWN_BYTES))
+        self.damage = str(attributes.get("damage", ""))
+        self.provenance = str(attributes.get("provenance", "{}"))
         self.seconds, self._offset = file["seconds"][:], file["offset"][:]
         self._begin = file["data"].id.get_offset()
+        if self._begin is None or self._offset.shape != (len(self.seconds) + 1,):
+            raise ValueError("its frames are not where they should be")
 
 
 def whole_frames_file(
@@ -216,14 +209,5 @@ def _copy(spool: BinaryIO, data: h5py.Dataset) -> None:
 
 
 def _size_of(video: str | Path) -> int:
-    """Bytes of the video, so that a changed one is noticed; -1 where it is not a file here."""
-    return os.path.getsize(video) if os.path.isfile(video) else -1
-
-
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise InputError("no such file", path, "make it with extract-frames")
-    if path.is_dir():
-        raise InputError("is a folder", path, "name a frames file")
-    if not h5py.is_hdf5(path):
-        raise InputError("is not a frames file", path, "make one with extract-frames")
+    """Bytes of the video, so that a changed one is noticed."""
+    return os.path.getsize(video) if os.path.isfile(video) else UNKNOWN_BYTES

@@ -1,7 +1,7 @@
 """The scores file (HDF5): raw probabilities of every token, so that NMS and ensembles need no network.
 
 One group per half, numbered in order: `probabilities` float32 (L, C), `seconds` float64 (L), and the
-attributes `video` and `half`. The root carries the classes.
+attributes `video` and `half`. The root carries the classes. Letters: L tokens of a half, C classes.
 """
 
 import json
@@ -13,15 +13,21 @@ import h5py
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.hdf5 import new_hdf5
+from comedian.formats.hdf5 import Kind, kind_of, new_hdf5, open_hdf5
 
-FORMAT, VERSION = "comedian scores", 1
+KIND = Kind("scores file", "comedian scores", 1, "spot --scores")
 GROUP_BYTES = 1 << 13  # more than HDF5 takes for a group of ours
 
 
 @dataclass(frozen=True)
-class HalfScores:
-    """Scores of one half: token times (L,) in seconds and probabilities (L, C)."""
+class Scores:
+    """Scores of consecutive tokens of one half.
+
+    Attributes:
+        video, half: which half, as spots carry it.
+        seconds: (L,) float64, token times: the mean of a tubelet's frame times.
+        probabilities: (L, C) float32.
+    """
 
     video: str
     half: int
@@ -30,14 +36,12 @@ class HalfScores:
 
 
 def write_scores(
-    path: str | Path, halves: Sequence[HalfScores], classes: Sequence[str], provenance: str
+    path: str | Path, halves: Sequence[Scores], classes: Sequence[str], provenance: str
 ) -> None:
     """Write a scores file, whole or not at all."""
     num_bytes = sum(half.seconds.nbytes + half.probabilities.nbytes + GROUP_BYTES for half in halves)
-    with new_hdf5(path, num_bytes) as file:
-        file.attrs.update(
-            format=FORMAT, version=VERSION, classes=json.dumps(list(classes)), provenance=provenance
-        )
+    with new_hdf5(path, KIND, num_bytes) as file:
+        file.attrs.update(classes=json.dumps(list(classes)), provenance=provenance)
         for number, half in enumerate(halves):
             group = file.create_group(f"{number:05d}")
             group.attrs.update(video=half.video, half=half.half)
@@ -47,36 +51,37 @@ def write_scores(
 
 def is_scores_file(path: str | Path) -> bool:
     """Whether a file is an HDF5 file that says it holds scores."""
-    try:
-        with h5py.File(path) as file:
-            return file.attrs.get("format") == FORMAT
-    except OSError:
-        return False
+    return kind_of(path) == KIND.format
 
 
 class ScoresFile:
     """A scores file, read half by half.
 
+    Attributes:
+        classes: names in the order of the probabilities' columns.
+
     Raises:
-        InputError: missing, not ours, or cut short.
+        InputError: missing, not ours, cut short, of a newer version, or a half lacks something.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        if not is_scores_file(path):
-            raise InputError("is not a whole scores file", path, "write one with spot --scores")
-        with h5py.File(path) as file:
-            if file.attrs["version"] > VERSION:
-                raise InputError("was written by a newer version", path, "update comedian")
+        with open_hdf5(path, KIND) as file:
             self.classes = tuple(json.loads(file.attrs["classes"]))
+            for name, group in file.items():
+                _check_half(group, f"{path}, half {name}", len(self.classes))
 
-    def __iter__(self) -> Iterator[HalfScores]:
-        with h5py.File(self.path) as file:
+    def __iter__(self) -> Iterator[Scores]:
+        with open_hdf5(self.path, KIND) as file:
             for group in file.values():
-                attributes = group.attrs
-                yield HalfScores(
-                    str(attributes["video"]),
-                    int(attributes["half"]),
-                    group["seconds"][:],
-                    group["probabilities"][:],
-                )
+                video, half = str(group.attrs["video"]), int(group.attrs["half"])
+                yield Scores(video, half, group["seconds"][:], group["probabilities"][:])
+
+
+def _check_half(group: h5py.Group, place: str, num_classes: int) -> None:
+    """Raise unless a half has all its parts, and they agree."""
+    times, scores = group["seconds"].shape, group["probabilities"].shape
+    if len(times) != 1 or scores != (*times, num_classes):
+        what = f"has scores {scores} for times {times} and {num_classes} classes"
+        raise InputError(what, place, f"make it again with {KIND.maker}")
+    str(group.attrs["video"]), int(group.attrs["half"])

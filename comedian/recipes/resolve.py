@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import tomllib
+import types
 import typing
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -11,6 +12,8 @@ from typing import Any
 
 from comedian.errors import InputError
 from comedian.recipes.stages import STAGES
+
+NONE = "none"  # in a recipe, as TOML has no such value
 
 
 def presets() -> list[str]:
@@ -29,7 +32,7 @@ def resolve(stage: str, recipe: str, settings: Iterable[str] = (), flags: Mappin
         stage: a key of `STAGES`.
         recipe: a preset's name or the path of a TOML file with the tables `[model]` and
             `[pretrain-spatial]`, `[distill]`, `[finetune]`.
-        settings: `key=value` with dotted keys, such as `optim.epochs=3`; values are TOML.
+        settings: `key=value` with dotted keys, such as `optim.epochs=3`; values are TOML, or "none".
         flags: dotted key -> value from named flags; None values are left out.
 
     Raises:
@@ -52,18 +55,18 @@ def resolve(stage: str, recipe: str, settings: Iterable[str] = (), flags: Mappin
 
 def merge(instance, changes: Mapping[str, Any], source: str):
     """Return a dataclass instance with `changes` (nested mappings) applied and type-checked."""
-    types = typing.get_type_hints(type(instance))
+    wanted = typing.get_type_hints(type(instance))
     updates = {}
     for key, value in changes.items():
-        if key not in types:
-            _unknown_key(key, types, source)
+        if key not in wanted:
+            _unknown_key(key, wanted, source)
         current = getattr(instance, key)
         if dataclasses.is_dataclass(current):
             if not isinstance(value, Mapping):
                 raise InputError(f"{key} is a table, not {value!r}", source, f"set {key}.something")
             updates[key] = merge(current, value, source)
         else:
-            updates[key] = _coerced(key, value, types[key], source)
+            updates[key] = _coerced(key, value, wanted[key], source)
     return dataclasses.replace(instance, **updates)
 
 
@@ -99,7 +102,13 @@ def _nested(key: str, value: Any) -> dict:
     return {head: _nested(rest, value)} if dot else {head: value}
 
 
-def _coerced(key: str, value: Any, wanted, source: str):
+def _coerced(key: str, value: Any, wanted: Any, source: str) -> Any:
+    """A value as the type that is wanted; InputError when it is of another one."""
+    if isinstance(wanted, types.UnionType):
+        if value in (None, NONE) and types.NoneType in wanted.__args__:
+            return None
+        (wanted,) = (member for member in wanted.__args__ if member is not types.NoneType)
+        return _coerced(key, value, wanted, source)
     if typing.get_origin(wanted) is tuple and isinstance(value, list | tuple):
         element = typing.get_args(wanted)[0]
         return tuple(_coerced(key, item, element, source) for item in value)
@@ -128,6 +137,8 @@ def _table(name: str, values: Mapping[str, Any]) -> str:
 
 
 def _toml_value(value: Any) -> str:
+    if value is None:
+        value = NONE
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -5,30 +5,17 @@ Letters: n tubelets or tokens at hand, L tokens of a window, D width, C classes,
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from comedian.errors import InputError
+from comedian.formats.scores import Scores
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.encode import chunk_tokens, encode_stream
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Scores of consecutive tokens of one half.
-
-    Attributes:
-        seconds: (n,) float64, token times: the mean of a tubelet's frame times.
-        probabilities: (n, C) float32.
-    """
-
-    seconds: np.ndarray
-    probabilities: np.ndarray
 
 
 class SlidingSpotter:
@@ -122,12 +109,15 @@ def score_stream(
     spotters: Sequence[Spotter],
     spot: SpotRecipe,
     device: torch.device,
+    video: str = "",
+    half: int = 1,
 ) -> Iterator[Scores]:
     """Score a half whose frames arrive in order; several spotters are averaged (before NMS).
 
     Args:
         frames: (seconds, uint8 (H, W, 3)) at the spotters' frame rate.
         spotters: all of one frame geometry and one list of classes.
+        video, half: which half it is, for the scores to carry.
 
     Yields:
         consecutive runs of final scores.
@@ -143,17 +133,19 @@ def score_stream(
             pairs = zip(waiting, sliders, tokens, strict=True)
             waiting = [_joined(have, slider.push(more)) for have, slider, more in pairs]
             if ready := min(map(len, waiting)):
-                yield _averaged(times, waiting, ready)
+                yield Scores(video, half, *_averaged(times, waiting, ready))
                 times, waiting = times[ready:], [have[ready:] for have in waiting]
     waiting = [_joined(have, slider.finish()) for have, slider in zip(waiting, sliders, strict=True)]
     if times:
-        yield _averaged(times, waiting, len(times))
+        yield Scores(video, half, *_averaged(times, waiting, len(times)))
 
 
 def join(parts: Iterable[Scores]) -> Scores:
     """All runs of a half as one."""
     parts = list(parts)
     return Scores(
+        parts[0].video,
+        parts[0].half,
         np.concatenate([part.seconds for part in parts]),
         np.concatenate([part.probabilities for part in parts]),
     )
@@ -193,21 +185,20 @@ def _joined(have: np.ndarray, more: np.ndarray) -> np.ndarray:
     return np.concatenate([have, more])
 
 
-def _averaged(times: list[float], waiting: list[np.ndarray], number: int) -> Scores:
+def _averaged(times: list[float], waiting: list[np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Times and mean scores of the first tokens."""
     mean = np.mean([have[:number] for have in waiting], axis=0, dtype=np.float32)
-    return Scores(np.array(times[:number]), mean)
+    return np.array(times[:number]), mean
 
 
-def to_spots(
-    scores: Scores, classes: Sequence[str], video: str, half: int, threshold: float = 0.001
-) -> Iterator[dict]:
+def to_spots(scores: Scores, classes: Sequence[str], threshold: float = 0.001) -> Iterator[dict]:
     """Spots, in time order, of every token and class whose probability is at least `threshold`."""
     tokens, labels = np.nonzero(scores.probabilities >= threshold)
     positions = np.rint(scores.seconds * 1000).astype(np.int64)
     for token, label in zip(tokens.tolist(), labels.tolist(), strict=True):
         yield {
-            "video": video,
-            "half": half,
+            "video": scores.video,
+            "half": scores.half,
             "position_ms": int(positions[token]),
             "label": classes[label],
             "confidence": round(float(scores.probabilities[token, label]), 6),

@@ -12,13 +12,13 @@ from comedian import distributed
 from comedian.errors import InputError
 from comedian.formats.frames import FramesFile, Geometry
 from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, read_list
-from comedian.formats.scores import HalfScores, ScoresFile, is_scores_file
+from comedian.formats.scores import Scores, ScoresFile, is_scores_file
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.prefetch import ahead
 from comedian.spotting.shard import in_order
-from comedian.spotting.sliding import Scores, are_alike, join, score_stream
+from comedian.spotting.sliding import are_alike, join, score_stream
 from comedian.video.parallel import cores, sample_apart
 from comedian.video.sample import probe
 from comedian.weights.load import load_spotter
@@ -87,7 +87,7 @@ def score_sources(
     device: torch.device,
     report: Report = silent,
     say: Callable[[str], None] = lambda message: None,
-) -> Iterator[HalfScores]:
+) -> Iterator[Scores]:
     """Score halves one after the other; yield runs of final scores, several a half, in time order.
 
     Several processes share the halves: the first one yields the scores of all, the others nothing.
@@ -119,7 +119,7 @@ def score_sources(
                 say(item)
                 continue
             report(task, item.seconds[-1], source.duration_seconds)
-            yield HalfScores(source.video, source.half, item.seconds, item.probabilities)
+            yield item
         report(task, 1.0, 1.0)
 
 
@@ -143,7 +143,8 @@ def score_source(
             on_damage=lambda message: say(f"{source.path}: {message}"),
             processes=_decoders(device),
         )
-    return score_stream(ahead(frames, FRAMES_AHEAD), spotters, spot, device)
+    waiting = ahead(frames, FRAMES_AHEAD)
+    return score_stream(waiting, spotters, spot, device, source.video, source.half)
 
 
 def score_video(
@@ -157,14 +158,14 @@ def score_video(
     return join(score_source(source, spotters, spotters[0].spot, torch.device(device)))
 
 
-def average_saved(files: Sequence[ScoresFile]) -> Iterator[HalfScores]:
+def average_saved(files: Sequence[ScoresFile]) -> Iterator[Scores]:
     """The halves of saved scores; a half that several files hold is averaged, as an ensemble.
 
     Of several processes only the first one has anything to do.
     """
     if distributed.rank():
         return
-    found: dict[tuple[str, int], list[HalfScores]] = {}
+    found: dict[tuple[str, int], list[Scores]] = {}
     for file in files:
         if file.classes != files[0].classes:
             raise InputError(f"has other classes than {files[0].path}", file.path, "use scores of one kind")
@@ -174,16 +175,12 @@ def average_saved(files: Sequence[ScoresFile]) -> Iterator[HalfScores]:
         if any(not np.array_equal(half.seconds, halves[0].seconds) for half in halves):
             raise InputError(f"scores of {video} are of other times", remedy="use scores of equal frames")
         mean = np.mean([half.probabilities for half in halves], axis=0, dtype=np.float32)
-        yield HalfScores(video, number, halves[0].seconds, mean)
+        yield Scores(video, number, halves[0].seconds, mean)
 
 
-def join_halves(runs: Iterable[HalfScores]) -> list[HalfScores]:
+def join_halves(runs: Iterable[Scores]) -> list[Scores]:
     """Consecutive runs of each half as one."""
-    halves = []
-    for (video, number), parts in groupby(runs, key=lambda run: (run.video, run.half)):
-        whole = join(parts)
-        halves.append(HalfScores(video, number, whole.seconds, whole.probabilities))
-    return halves
+    return [join(parts) for _, parts in groupby(runs, key=lambda run: (run.video, run.half))]
 
 
 def stream_frames(file: FramesFile, chunk: int = 64) -> Iterator[tuple[float, np.ndarray]]:

@@ -41,5 +41,6 @@ class Validation:
 
     def _spots(self, half: int, spotter: Spotter, device: torch.device) -> list[dict]:
         file = self.halves.files[half]
-        scores = join(score_stream(stream_frames(file), [spotter], spotter.spot, device))
-        return list(suppress(to_spots(scores, spotter.classes, file.video, file.half), "soft"))
+        frames = stream_frames(file)
+        scores = join(score_stream(frames, [spotter], spotter.spot, device, file.video, file.half))
+        return list(suppress(to_spots(scores, spotter.classes), "soft"))

@@ -30,13 +30,13 @@ def test_the_authors_queue(train):
 
 
 BANKS = {
-    "missing": ("{folder}/none.h5", "none.h5: no such file; make a bank with build-bank"),
-    "empty": ("{folder}/empty.h5", "empty.h5: is damaged or not HDF5 "),
-    "cut short": ("{folder}/cut.h5", "cut.h5: is damaged or not HDF5 "),
-    "frames": ("{tiny.half}", "1_224p.h5: is not a bank; make a bank with build-bank"),
-    "a spotter": ("{tiny.spotter}", "spotter.safetensors: is damaged or not HDF5 "),
+    "missing": ("{folder}/none.h5", "none.h5: no such file; make one with build-bank"),
+    "empty": ("{folder}/empty.h5", "empty.h5: is not a bank; make one with build-bank"),
+    "cut short": ("{folder}/cut.h5", "cut.h5: is damaged or cut short; make it again with build-bank"),
+    "frames": ("{tiny.half}", "1_224p.h5: is not a bank but comedian frames; make one with"),
+    "a spotter": ("{tiny.spotter}", "spotter.safetensors: is not a bank; make one with build-bank"),
     "standard input": ("-", "-: a bank cannot go through a pipe; name a file"),
-    "a folder": ("{tiny.frames}", "frames: no such file; make a bank with build-bank"),
+    "a folder": ("{tiny.frames}", "frames: is a folder; name a bank"),
 }
 
 

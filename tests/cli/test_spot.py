@@ -55,13 +55,11 @@ def test_options_reach_the_library(spot, tiny):
     recipe = replace(spotter.spot, ignored_seconds=0.5, merge="average")
     ((source,), _) = find_sources([tiny.video])
     scores = join(score_source(source, [spotter], recipe, torch.device("cpu")))
-    expected = list(to_spots(scores, spotter.classes, str(tiny.video), 1, 0.7))
+    expected = list(to_spots(scores, spotter.classes, 0.7))
     words = ("--ignored-seconds", 0.5, "--merge", "average", "--threshold", 0.7)
     assert spots(spot(tiny.video, *words)[1]) == expected
     assert 0 < len(expected) < 3 * TOKENS
-    assert expected != list(
-        to_spots(score_video(tiny.video, [spotter]), spotter.classes, str(tiny.video), 1, 0.7)
-    )
+    assert expected != list(to_spots(score_video(tiny.video, [spotter]), spotter.classes, 0.7))
 
 
 def test_games_are_named_by_file_folder_tree_or_list(spot, tiny, tmp_path):

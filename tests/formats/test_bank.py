@@ -108,7 +108,8 @@ def test_other_files_are_refused(tmp_path):
     empty.write_bytes(b"")
     cut.write_bytes(good[: len(good) // 2])
     for path in (text, empty, cut):
-        with pytest.raises(InputError, match=r"damaged or not HDF5.*build-bank"):
+        what = "is damaged or cut short; make it again" if path == cut else "is not a bank; make one"
+        with pytest.raises(InputError, match=f"{what} with build-bank"):
             Bank(path)
     with pytest.raises(InputError, match="no such file"):
         Bank(tmp_path / "missing.h5")
@@ -118,7 +119,7 @@ def test_other_hdf5_files_are_refused(tmp_path):
     path = tmp_path / "frames.h5"
     with h5py.File(path, "w") as file:
         file.attrs["format"] = "comedian frames"
-    with pytest.raises(InputError, match="is not a bank"):
+    with pytest.raises(InputError, match="is not a bank but comedian frames; make one with build-bank"):
         Bank(path)
 
 

@@ -101,7 +101,7 @@ def test_newer_version(path, monkeypatch):
     monkeypatch.setattr(module, "VERSION", 2)
     save_checkpoint(path, "spotter", TENSORS, HEADER)
     monkeypatch.undo()
-    assert "has version 2, this program reads up to 1; update comedian" in refused(path)
+    assert "a.safetensors: was written by a newer version; update comedian" in refused(path)
 
 
 def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
@@ -117,12 +117,47 @@ def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == ["a.safetensors"]
 
 
-def test_a_header_with_an_unknown_field_or_a_missing_one(path):
+def rewritten(path, **changes) -> None:
+    """The same file with other JSON in its header; None takes a key out."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-    model = json.loads(metadata["model"]) | {"color": "red"}
-    save_file({"a": torch.ones(1)}, path, metadata | {"model": json.dumps(model)})
-    assert "its header is damaged" in refused(path)
-    del metadata["geometry"]
-    save_file({"a": torch.ones(1)}, path, metadata)
+    metadata |= {name: json.dumps(value) for name, value in changes.items()}
+    kept = {name: value for name, value in metadata.items() if changes.get(name, "") is not None}
+    save_file({"a": torch.ones(1)}, path, kept)
+
+
+FRAMES = {"fps": 2.0, "width": 398, "height": 224, "sampling": "screen"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "about"),
+    [
+        ({"model": {"depth": 3, "color": "red"}}, "model.color"),
+        ({"geometry": FRAMES | {"crop": 1}}, "geometry.crop"),
+        ({"heads": ["classes", "offset"]}, "heads"),
+        ({"kind": "tracker"}, "kind tracker"),
+    ],
+)
+def test_what_only_a_newer_version_can_have_written_asks_for_an_update(path, changes, about):
+    rewritten(path, **changes)
+    assert f"was written by a newer version ({about}); update comedian" in refused(path)
+
+
+def test_what_an_older_version_did_not_write_has_its_default(path):
+    model = {"backbone": "viswin", "swin_depths": [1, 2], "swin_heads": [3, 6], "drop_path": 0.05}
+    rewritten(path, model=model, mean=None, std=None, recipe=None, provenance=None, version=None)
+    assert read_header(path) == replace(HEADER, mean=0.45, std=0.225, recipe={}, provenance="{}")
+
+
+@pytest.mark.parametrize("name", ["kind", "model", "geometry"])
+def test_what_nothing_can_stand_for_is_missed_by_name(path, name):
+    rewritten(path, **{name: None})
+    assert f"its header is damaged: it has no {name}" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"model": 3}, {"geometry": {"fps": 2.0}}, {"version": "x"}, {"classes": 1}]
+)
+def test_a_header_of_the_wrong_types_is_damaged(path, changes):
+    rewritten(path, **changes)
     assert "its header is damaged" in refused(path)

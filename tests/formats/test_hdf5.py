@@ -3,8 +3,11 @@
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,14 +15,24 @@ import pytest
 
 from comedian.errors import InputError
 from comedian.formats import hdf5
-from comedian.formats.hdf5 import AROUND_BYTES, new_hdf5
+from comedian.formats.bank import Bank
+from comedian.formats.frames import FramesFile
+from comedian.formats.hdf5 import AROUND_BYTES, Kind, new_hdf5, open_hdf5
+from comedian.formats.scores import ScoresFile
 
 ROOM = 1 << 12  # bytes that a file may have
+KIND = Kind("rows file", "comedian rows", 3, "count-rows")
+OLD = Path(__file__).parents[1] / "data" / "written-by-0.1"
+READERS = {"frames": FramesFile, "bank": Bank, "scores": lambda path: list(ScoresFile(path))}
+SPARED = {  # what a reader can do without
+    *("damage", "provenance", "video_bytes", "version"),
+    *("neighbours", "teacher", "left_out_mean", "left_out_maximum", "left_out_sampled"),
+}
 
 
 @pytest.mark.parametrize("num_bytes", [0, 8000, 1 << 24])
 def test_what_was_reserved_in_vain_is_given_back(tmp_path, num_bytes):
-    with new_hdf5(tmp_path / "a.h5", num_bytes) as file:
+    with new_hdf5(tmp_path / "a.h5", KIND, num_bytes) as file:
         assert file.id.get_filesize() < AROUND_BYTES
         assert os.path.getsize(file.filename) == num_bytes + AROUND_BYTES
         file["rows"] = np.arange(1000)
@@ -35,7 +48,7 @@ def test_a_disk_without_the_room_is_told_and_the_old_file_stays(tmp_path, monkey
     (tmp_path / "a.h5").write_text("old")
     monkeypatch.setattr(hdf5.os, "posix_fallocate", full)
     with pytest.raises(InputError, match=r"a.h5: cannot be written, the disk is full; make room"):
-        new_hdf5(tmp_path / "a.h5", 8000).__enter__()
+        new_hdf5(tmp_path / "a.h5", KIND, 8000).__enter__()
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
@@ -45,7 +58,7 @@ def test_a_file_system_that_reserves_nothing_is_written_to(tmp_path, monkeypatch
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(hdf5.os, "posix_fallocate", unknown)
-    with new_hdf5(tmp_path / "a.h5", 8000) as file:
+    with new_hdf5(tmp_path / "a.h5", KIND, 8000) as file:
         file["rows"] = np.arange(1000)
     assert h5py.is_hdf5(tmp_path / "a.h5")
 
@@ -54,8 +67,8 @@ def test_too_little_room_does_not_crash(tmp_path):
     """HDF5 itself does, once a dataset could not be written; so this is asked of a process of its own."""
     code = f"""
 import numpy as np
-from comedian.formats.scores import HalfScores, write_scores
-halves = [HalfScores("v", 1, np.arange(300.0), np.zeros((300, 17), np.float32))]
+from comedian.formats.scores import Scores, write_scores
+halves = [Scores("v", 1, np.arange(300.0), np.zeros((300, 17), np.float32))]
 write_scores({str(tmp_path / "a.h5")!r}, halves, ("Goal",) * 17, "{{}}")
 """
     done = subprocess.run(
@@ -67,3 +80,85 @@ write_scores({str(tmp_path / "a.h5")!r}, halves, ("Goal",) * 17, "{{}}")
     assert done.returncode == 1
     assert "File too large" in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+def parts_of(path: Path) -> list[tuple[str, str | None]]:
+    """Every array (its name, None) and every attribute (its place, its name) of a file."""
+    with h5py.File(path) as file:
+        found = [("/", name) for name in file.attrs]
+
+        def visit(name, item):
+            found.extend((name, attribute) for attribute in item.attrs)
+            if isinstance(item, h5py.Dataset):
+                found.append((name, None))
+
+        file.visititems(visit)
+    return found
+
+
+PARTS = [(kind, *part) for kind in READERS for part in parts_of(OLD / f"{kind}.h5")]
+
+
+@pytest.mark.parametrize(("kind", "place", "attribute"), PARTS)
+def test_a_part_that_is_missing_is_told_by_name_or_has_a_default(tmp_path, kind, place, attribute):
+    path = Path(shutil.copy(OLD / f"{kind}.h5", tmp_path))
+    with h5py.File(path, "r+") as file:
+        if attribute is None:
+            del file[place]
+        else:
+            del file[place].attrs[attribute]
+    if attribute in SPARED:
+        READERS[kind](path)
+        return
+    name = attribute or place.split("/")[-1]
+    told = (
+        "but some other HDF5 file; make one" if name == "format" else f"it has no '{name}'; make it again"
+    )
+    with pytest.raises(InputError, match=rf"{kind}.h5: is .*{told} with"):
+        READERS[kind](path)
+
+
+@pytest.mark.parametrize(("kind", "place", "attribute"), PARTS)
+def test_a_part_of_the_wrong_type_is_told(tmp_path, kind, place, attribute):
+    """Nothing at all in place of each; where that can be read, it is."""
+    path = Path(shutil.copy(OLD / f"{kind}.h5", tmp_path))
+    with h5py.File(path, "r+") as file:
+        if attribute is None:
+            del file[place]
+            file[place] = h5py.Empty("f")
+        else:
+            file[place].attrs[attribute] = h5py.Empty("f")
+    try:
+        READERS[kind](path)
+    except InputError as error:
+        assert str(error).startswith(f"{path}")  # noqa: PT017
+
+
+def test_what_a_reader_does_not_know_it_passes_over(tmp_path):
+    for kind, read in READERS.items():
+        path = Path(shutil.copy(OLD / f"{kind}.h5", tmp_path))
+        with h5py.File(path, "r+") as file:
+            file.attrs["color"] = "red"
+        read(path)
+
+
+def test_versions_and_kinds(tmp_path):
+    path = tmp_path / "a.h5"
+    with new_hdf5(path, KIND, 10) as file:
+        file["rows"] = [1]
+    with open_hdf5(path, KIND) as file:
+        assert (file.attrs["format"], file.attrs["version"]) == ("comedian rows", 3)
+    older, bank = replace(KIND, version=2), Kind("bank", "comedian bank", 3, "build-bank")
+    for other, what in (
+        (older, "was written by a newer version; update comedian"),
+        (bank, "is not a bank but comedian rows; make one with build-bank"),
+    ):
+        with pytest.raises(InputError, match=what), open_hdf5(path, other):
+            pass
+
+
+def test_an_error_of_the_program_is_not_taken_for_one_of_the_file(tmp_path):
+    with new_hdf5(tmp_path / "a.h5", KIND, 10):
+        pass
+    with pytest.raises(ZeroDivisionError), open_hdf5(tmp_path / "a.h5", KIND):
+        raise ZeroDivisionError

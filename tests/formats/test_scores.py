@@ -5,15 +5,11 @@ import numpy as np
 import pytest
 
 from comedian.errors import InputError
-from comedian.formats.scores import HalfScores, ScoresFile, is_scores_file, write_scores
+from comedian.formats.scores import Scores, ScoresFile, is_scores_file, write_scores
 
 HALVES = [
-    HalfScores(
-        "a b/1_224p.mkv", 1, np.arange(5) + 0.25, np.random.default_rng(0).random((5, 3), np.float32)
-    ),
-    HalfScores(
-        "a b/2_224p.mkv", 2, np.arange(4) + 0.25, np.random.default_rng(1).random((4, 3), np.float32)
-    ),
+    Scores("a b/1_224p.mkv", 1, np.arange(5) + 0.25, np.random.default_rng(0).random((5, 3), np.float32)),
+    Scores("a b/2_224p.mkv", 2, np.arange(4) + 0.25, np.random.default_rng(1).random((4, 3), np.float32)),
 ]
 
 
@@ -41,7 +37,10 @@ def test_broken_files_are_told(tmp_path):
 def test_other_hdf5_and_newer_versions_are_told(tmp_path):
     path = tmp_path / "scores.h5"
     h5py.File(path, "w").close()
-    with pytest.raises(InputError, match=r"scores.h5: is not a whole scores file; write one with spot"):
+    with pytest.raises(
+        InputError,
+        match=r"is not a scores file but some other HDF5 file; make one with spot --",
+    ):
         ScoresFile(path)
     write_scores(path, HALVES, ("Goal", "Foul", "Corner"), "{}")
     with h5py.File(path, "r+") as file:
@@ -52,7 +51,7 @@ def test_other_hdf5_and_newer_versions_are_told(tmp_path):
 
 def test_many_halves_keep_their_order(tmp_path):
     halves = [
-        HalfScores(f"game {number}", 1, HALVES[0].seconds, HALVES[0].probabilities) for number in range(120)
+        Scores(f"game {number}", 1, HALVES[0].seconds, HALVES[0].probabilities) for number in range(120)
     ]
     write_scores(tmp_path / "scores.h5", halves, ("Goal", "Foul", "Corner"), "{}")
     found = [half.video for half in ScoresFile(tmp_path / "scores.h5")]

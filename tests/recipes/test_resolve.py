@@ -1,9 +1,11 @@
+import dataclasses
 import tomllib
 
 import pytest
 
 from comedian.errors import InputError
-from comedian.recipes.resolve import presets, resolve, to_toml
+from comedian.recipes.model import ModelRecipe
+from comedian.recipes.resolve import merge, presets, resolve, to_toml
 from comedian.recipes.stages import STAGES, FinetuneRecipe
 
 
@@ -67,3 +69,46 @@ def test_the_papers_numbers():
     assert classes.full.peak_lr(128) == pytest.approx(5e-4 * 64 / 256 * 2)
     assert resolve("finetune", "viswin-tiny").full.epochs == 10
     assert tomllib.loads(to_toml("finetune", classes))["model"]["num_tokens"] == 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    limit: float | None = None
+    name: str | None = "a"
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer:
+    count: int | None = None
+    sizes: tuple[int, ...] | None = (1, 2)
+    inner: Inner = Inner()
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    outer: Outer
+    model: ModelRecipe
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"count": 3}, Outer(count=3)),
+        ({"count": "none"}, Outer()),
+        ({"sizes": "none"}, Outer(sizes=None)),
+        ({"sizes": [3]}, Outer(sizes=(3,))),
+        ({"inner": {"limit": 2}}, Outer(inner=Inner(limit=2.0))),
+        ({"inner": {"name": None}}, Outer(inner=Inner(name=None))),
+    ],
+)
+def test_a_value_that_may_be_none_can_be_set(changes, expected):
+    merged = merge(Outer(), changes, "test")
+    assert merged == expected
+    values = tomllib.loads(to_toml("stage", Stage(merged, ModelRecipe())))["stage"]["outer"]
+    assert merge(Outer(), values, "test") == expected, "what is printed reads back"
+
+
+@pytest.mark.parametrize("changes", [{"count": "many"}, {"count": True}, {"count": 1.5}, {"sizes": 3}])
+def test_a_value_that_may_be_none_has_a_type_all_the_same(changes):
+    with pytest.raises(InputError, match="must be"):
+        merge(Outer(), changes, "test")

@@ -132,8 +132,10 @@ def test_bad_settings_are_told():
 
 def test_spots_are_in_time_order_and_above_the_threshold():
     images, seconds = random_half(40)
-    scores = join(score_stream(zip(seconds, images, strict=True), [small_spotter()], SpotRecipe(1), CPU))
-    spots = list(to_spots(scores, ("Goal", "Foul", "Corner"), "m.mkv", 1, threshold=0.5))
+    scores = join(
+        score_stream(zip(seconds, images, strict=True), [small_spotter()], SpotRecipe(1), CPU, "m.mkv", 1)
+    )
+    spots = list(to_spots(scores, ("Goal", "Foul", "Corner"), threshold=0.5))
     assert len(spots) == (scores.probabilities >= 0.5).sum()
     assert [spot["position_ms"] for spot in spots] == sorted(spot["position_ms"] for spot in spots)
     assert spots[0].keys() == {"video", "half", "position_ms", "label", "confidence"}

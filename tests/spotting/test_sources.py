@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from comedian.errors import InputError
-from comedian.formats.scores import HalfScores, ScoresFile, write_scores
+from comedian.formats.scores import Scores, ScoresFile, write_scores
 from comedian.spotting import sources
 from comedian.spotting.sources import (
     average_saved,
@@ -19,13 +19,13 @@ from comedian.spotting.sources import (
 from comedian.weights.load import load_spotter
 
 
-def saved(path, *halves: HalfScores, classes=("Goal", "Foul")) -> ScoresFile:
+def saved(path, *halves: Scores, classes=("Goal", "Foul")) -> ScoresFile:
     write_scores(path, halves, classes, "{}")
     return ScoresFile(path)
 
 
-def scores(video: str, value: float, times=(0.25, 1.25)) -> HalfScores:
-    return HalfScores(video, 1, np.array(times), np.full((len(times), 2), value, np.float32))
+def scores(video: str, value: float, times=(0.25, 1.25)) -> Scores:
+    return Scores(video, 1, np.array(times), np.full((len(times), 2), value, np.float32))
 
 
 def test_halves_of_several_files_are_averaged(tmp_path):

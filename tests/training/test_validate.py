@@ -30,7 +30,7 @@ def foresee(halves, actions, monkeypatch, late_seconds=0.0):
         for action in actions[[half.path for half in halves.files].index(file.path)]:
             token = np.abs(seconds - action.position_ms / 1000 - late_seconds).argmin()
             probabilities[token, CLASSES.index(action.label)] = 0.9
-        return Scores(seconds, probabilities)
+        return Scores(str(file.video), file.half, seconds, probabilities)
 
     monkeypatch.setattr(module, "stream_frames", lambda file: file)
     monkeypatch.setattr(module, "score_stream", lambda file, *others: [perfect(file)])
