@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from comedian.errors import InputError
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
@@ -14,7 +13,9 @@ from ._io import refuse_dash, warn
 from ._torchrun import is_first
 from ._training import train
 
-LABELS = typer.Option(help="Folder of labels, by game [default: beside each video].")
+LABELS = typer.Option(
+    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video]."
+)
 VALID = typer.Option(help="Frames to validate every epoch on, the best one is kept; repeatable.")
 
 
@@ -31,8 +32,6 @@ def finetune(
     """
     for path in (labels, *(valid or ())):
         refuse_dash(path, "labels and frames")
-    if labels and not labels.is_dir():
-        raise InputError("no such folder", labels, "name the folder of GAME/Labels-v2.json with --labels")
 
     def say(message: str) -> None:
         if not flags.quiet and is_first():

@@ -1,5 +1,6 @@
 """What a user can cause and fix."""
 
+from collections.abc import Sequence
 from os import PathLike
 
 
@@ -17,3 +18,9 @@ class InputError(Exception):
         place = f"{file}: " if file is not None else ""
         ending = f"; {remedy}" if remedy else ""
         super().__init__(" ".join(f"{place}{what}{ending}".split("\n")))
+
+
+def some_of(names: Sequence[str], shown: int = 3) -> str:
+    """The first names, and how many more there are, for a message."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")

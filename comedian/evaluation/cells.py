@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.labels import Action
+from comedian.formats.actions import Action
 
 HALF_SECONDS = 120 * 60  # what lies behind falls into the last frame
 VISIBLE, UNSHOWN = 1.0, -1.0

@@ -2,16 +2,11 @@
 
 from collections.abc import Sequence
 
+from comedian.errors import some_of
 from comedian.evaluation.cells import Cells, Scored
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 UNSHOWN_CLASSES = 13  # of 17: how many have unshown actions in SoccerNet-v2
-
-
-def some_of(names: Sequence[str], shown: int = 3) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - shown
-    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 def remark_missing(what: str, names: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Games: where their halves and labels lie.
+"""Games: where their halves lie.
 
 A game is a folder in SoccerNet's layout (`1_224p.mkv`, `2_224p.mkv`, `Labels-v2.json`, or the
 frames files `1_224p.h5`, `2_224p.h5`), or a single file, which is its own only half; so is each file
@@ -17,7 +17,6 @@ VIDEO_SUFFIXES = frozenset(
     ".mkv .mp4 .avi .mov .ts .m2ts .mts .mpg .mpeg .webm .m4v .wmv .flv .ogv .3gp .mxf".split()
 )
 FRAMES_SUFFIXES = frozenset({".h5"})
-LABELS_NAME = "Labels-v2.json"
 
 
 @dataclass(frozen=True)
@@ -95,15 +94,6 @@ def find_games(
     if not games:
         raise InputError("no game was given", None, "name a file, a folder or a list")
     return games
-
-
-def labels_beside(video: str | Path) -> Path | None:
-    """The labels file of a video: `<video>.json` (own form), else `Labels-v2.json` in its folder."""
-    video = Path(video)
-    for candidate in (Path(f"{video}.json"), video.with_suffix(".json"), video.parent / LABELS_NAME):
-        if candidate.is_file():
-            return candidate
-    return None
 
 
 def _listed_games(

@@ -1,4 +1,4 @@
-"""SoccerNet's `results_spotting.json`, in folders and zips."""
+"""SoccerNet's files: `results_spotting.json` in folders and zips, and the labels of `Labels-v2.json`."""
 
 import json
 import os
@@ -13,12 +13,14 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path, PurePath
+from typing import Any
 
 from comedian.errors import InputError
+from comedian.formats.actions import Action, Form, Sets, read_entries, text
 from comedian.formats.atomic import atomic_path
 from comedian.formats.spots import KEYS
 
-RESULTS_NAME = "results_spotting.json"
+RESULTS_NAME, LABELS_NAME = "results_spotting.json", "Labels-v2.json"
 GAME_PARTS = 3  # SoccerNet names a game league/season/game
 
 
@@ -179,3 +181,26 @@ def _open_target(target: Path):
 def _write_text(path: Path, text: str) -> None:
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _holds_annotations(content: Any) -> bool:
+    return isinstance(content, dict) and isinstance(content.get("annotations"), list)
+
+
+def _read_annotations(content: dict, file: str) -> Sets:
+    return [
+        ("", read_entries(content["annotations"], _from_annotation, f"{file}: annotation", LABELS.name))
+    ]
+
+
+def _from_annotation(item: dict) -> Action:
+    """Half and, where `position` is missing, whole seconds come from `gameTime`: "1 - 20:34"."""
+    time = item["gameTime"]
+    if "position" in item:
+        position_ms = int(item["position"])
+    else:
+        position_ms = 1000 * (60 * int(time[-5:-3]) + int(time[-2:]))
+    return Action(int(time[0]), position_ms, text(item["label"]), item.get("visibility", "visible"))
+
+
+LABELS = Form(f"SoccerNet's {LABELS_NAME}", _holds_annotations, _read_annotations)

@@ -15,7 +15,7 @@ from comedian import distributed
 from comedian.data.augment import random_view
 from comedian.data.halves import Halves
 from comedian.errors import InputError
-from comedian.formats.labels import Action
+from comedian.formats.actions import Action
 from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe

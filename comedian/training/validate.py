@@ -9,7 +9,7 @@ from comedian import distributed
 from comedian.data.halves import Halves
 from comedian.evaluation.cells import GameResult
 from comedian.evaluation.metrics import evaluate
-from comedian.formats.labels import Action
+from comedian.formats.actions import Action
 from comedian.models.spotter import Spotter
 from comedian.spotting.sliding import join, score_stream, to_spots
 from comedian.spotting.sources import stream_frames

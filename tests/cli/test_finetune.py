@@ -60,11 +60,8 @@ def test_labels_outside_the_classes_are_said(run, words, tmp_path):
 
 
 CASES = {
-    "no such labels": (
-        "--labels nowhere",
-        "nowhere: no such folder; name the folder of GAME/Labels-v2.json",
-    ),
-    "labels of other games": ("--labels {folder}", "no labels for game 'league/2026/A 1 - 0 B'; expected"),
+    "no such labels": ("--labels nowhere", "nowhere: no such file or folder; check the path"),
+    "labels of other games": ("--labels {folder}/others", " and 1 more; expected GAME/Labels-v2.json"),
     "labels from stdin": ("--labels -", "-: labels and frames cannot go through a pipe; name a file"),
     "broken labels": ("--labels {folder}/broken", "Labels-v2.json:1: is not JSON, or cut short; give"),
     "frames to validate from stdin": ("--valid -", "-: labels and frames cannot go through a pipe"),
@@ -79,16 +76,20 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_errors_are_one_line_and_leave_nothing(train, tiny, tmp_path, case):
-    broken = tmp_path / "labels" / "broken" / "league/2026/A 1 - 0 B" / "Labels-v2.json"
-    broken.parent.mkdir(parents=True)
-    broken.write_text('{"annotations": [')
+    labels, left = tmp_path / "labels", set()
+    for name, text in (("broken", '{"annotations": ['), ("others", '{"annotations": []}')):
+        for game in tiny.list.read_text().splitlines():
+            path = labels / name / (game if name == "broken" else f"of/{game[-4:]}") / "Labels-v2.json"
+            path.parent.mkdir(parents=True)
+            path.write_text(text)
+            left.add(path)
     more, what = CASES[case]
-    words = (word.format(tiny=tiny, folder=broken.parents[3].parent) for word in more.split())
+    words = (word.format(tiny=tiny, folder=labels) for word in more.split())
     status, out, err = train("finetune", *words)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("finetune: ")
     assert what in err
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [broken]
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == left
 
 
 def test_frames_without_labels_beside_them(run, words, tiny, tmp_path):
@@ -100,7 +101,10 @@ def test_frames_without_labels_beside_them(run, words, tiny, tmp_path):
     at = line.index("--labels")
     status, _, err = run(main, moved, *line[1:at], *line[at + 2 :])
     assert (status, err.count("\n")) == (1, 1)
-    assert "/lost/1_224p.mkv: has no labels beside its video; name their folder with --labels" in err
+    assert (
+        "/lost/1_224p.mkv: has no labels beside it; put Labels-v2.json or <video>.json there, or name"
+        in err
+    )
 
 
 def write_frames_of_a_lost_video(source: Path, target: Path) -> None:

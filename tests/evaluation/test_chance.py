@@ -6,7 +6,7 @@ import pytest
 from comedian.evaluation.cells import Cells, GameResult, put_actions
 from comedian.evaluation.chance import _draw, _lengths_ms, chance
 from comedian.evaluation.metrics import evaluate
-from comedian.formats.labels import Action
+from comedian.formats.actions import Action
 from tests.evaluation.some_spots import CLASSES, spot
 
 

@@ -15,7 +15,7 @@ from comedian.evaluation.cells import Cells, GameResult
 from comedian.evaluation.chance import chance
 from comedian.evaluation.metrics import METRICS, evaluate
 from comedian.evaluation.pairing import collect, pair
-from comedian.formats.labels import Action
+from comedian.formats.actions import Action
 from comedian.formats.soccernet import list_soccernet, read_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
 from tests.evaluation.some_spots import CLASSES, spot

@@ -4,7 +4,7 @@ from comedian.evaluation.cells import GameResult
 from comedian.evaluation.chance import chance
 from comedian.evaluation.metrics import evaluate
 from comedian.evaluation.table import score_table
-from comedian.formats.labels import Action
+from comedian.formats.actions import Action
 from tests.evaluation.some_spots import CLASSES, spot
 
 

@@ -1,25 +1,9 @@
 """Which games files, folders and lists name."""
 
-from pathlib import Path
-
 import pytest
 
 from comedian.errors import InputError
-from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, labels_beside, read_list
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """Call it with paths: they become empty files below the folder it returns."""
-
-    def make(*names: str) -> Path:
-        for name in names:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        return tmp_path
-
-    return make
+from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, read_list
 
 
 def found(sources, suffixes=VIDEO_SUFFIXES, **options) -> list[tuple[str, list[tuple[str, int]]]]:
@@ -118,16 +102,6 @@ def test_frames_are_told_from_other_files(tree):
         find_games([root / "a.mkv"], FRAMES_SUFFIXES)
     with pytest.raises(InputError, match="no game was given"):
         find_games([], FRAMES_SUFFIXES)
-
-
-def test_labels_beside_a_video(tree):
-    root = tree(
-        "G/1_224p.mkv", "G/Labels-v2.json", "c/a.mkv", "c/a.json", "c/b.mkv", "c/b.mkv.json", "d/e.mkv"
-    )
-    assert labels_beside(root / "G/1_224p.mkv") == root / "G/Labels-v2.json"
-    assert labels_beside(root / "c/a.mkv") == root / "c/a.json"
-    assert labels_beside(root / "c/b.mkv") == root / "c/b.mkv.json"
-    assert labels_beside(root / "d/e.mkv") is None
 
 
 def test_read_list_keeps_order_and_spaces(tmp_path):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from comedian.errors import InputError
-from comedian.formats.labels import Action, read_classes, read_label_sets, read_labels
+from comedian.formats.actions import Action
+from comedian.formats.labels import read_classes, read_label_sets, read_labels
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 MATCHES = Path(__file__).resolve().parents[1] / "data/matches"

@@ -26,11 +26,11 @@ from comedian import distributed
 from comedian.bank.soft_targets import soft_targets
 from comedian.data.halves import Halves
 from comedian.distributed import processes
+from comedian.formats.actions import Action
 from comedian.formats.bank import Bank, BankHalf, Reduction, write_bank
 from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.frames import write_frames
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
-from comedian.formats.labels import Action
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import ModelRecipe
 from comedian.recipes.stages import (

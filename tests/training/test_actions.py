@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from comedian.data.halves import Halves
 from comedian.errors import InputError
-from comedian.formats.labels import Action
+from comedian.evaluation.pairing import collect, pair
+from comedian.formats.actions import Action
+from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from comedian.training.actions import read_actions
 from tests.training.stages import open_halves, write_half
 
@@ -55,11 +58,45 @@ def test_labels_of_a_folder_by_game(game, tmp_path, name):
 
 
 def test_a_half_without_labels_is_told(game, tmp_path):
-    with pytest.raises(InputError, match=r"1_224p.mkv: has no labels beside its video.*--labels"):
+    with pytest.raises(InputError, match=r"1_224p.mkv: has no labels beside it; .*--labels"):
         read_actions(game, None, CLASSES)
     (tmp_path / "labels").mkdir()
-    with pytest.raises(InputError, match=r"no labels for game 'a'; expected GAME/Labels-v2.json"):
+    with pytest.raises(InputError, match=r"holds no labels; expected GAME/Labels-v2.json or <video>.json"):
         read_actions(game, tmp_path / "labels", CLASSES)
+    write_labels(tmp_path / "labels" / "b" / "Labels-v2.json")
+    with pytest.raises(
+        InputError, match=r"no labels for .*a/1_224p.mkv, .*a/2_224p.mkv; expected GAME/Labels-v2.json"
+    ):
+        read_actions(game, tmp_path / "labels", CLASSES)
+
+
+def test_a_labels_file_of_several_videos_gives_each_half_its_own(tmp_path):
+    """Two clips, each its own half 1; one file of labels for both."""
+    for name in ("a", "b"):
+        write_half(tmp_path / f"{name}.h5", np.zeros((3, 16, 20, 3), np.uint8), 1)
+    records = [
+        {"video": f"{name}.mkv", "half": 1, "position_ms": 1000, "label": label}
+        for name, label in (("a", "Goal"), ("b", "Foul"))
+    ]
+    (tmp_path / "labels.json").write_text(json.dumps(records))
+    halves = Halves.open(find_games([tmp_path], FRAMES_SUFFIXES))
+    found = read_actions(halves, tmp_path / "labels.json", CLASSES)
+    assert found == [[Action(1, 1000, "Goal")], [Action(1, 1000, "Foul")]]
+
+
+def test_training_and_scoring_find_the_same_labels(game, tmp_path):
+    """Whatever the place and the form, for the same videos."""
+    places = ["labels/a/Labels-v2.json", "other/a.json", "one.json"]
+    for place in places:
+        path = write_labels(tmp_path / place)
+        given = path if path.parent == tmp_path else tmp_path / place.split("/")[0]
+        spots = [
+            {"video": file.video, "half": file.half, "position_ms": 0, "label": "Goal", "confidence": 1}
+            for file in game.files
+        ]
+        ((result,), _) = pair(collect(spots), given)
+        trained = read_actions(game, given, (*CLASSES, "Corner"))
+        assert [action for actions in trained for action in actions] == list(result.actions)
 
 
 def test_no_action_of_the_recipes_classes_is_told(game, tmp_path):

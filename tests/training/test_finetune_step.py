@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from comedian.formats.labels import Action
+from comedian.formats.actions import Action
 from comedian.models.spotter import Spotter
 from comedian.training import finetune as module
 from comedian.training.finetune import FinetuneStep, finetune

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from comedian.formats.labels import Action
+from comedian.formats.actions import Action
 from comedian.models.spotter import Spotter
 from comedian.spotting.sliding import Scores
 from comedian.training import validate as module
