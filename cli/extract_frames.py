@@ -80,10 +80,11 @@ def extract_frames(
         raise InputError("is a file", output, "name a folder with -o")
     if format == Format.raw and quality is not None and not quiet:
         warn(NAME, "--quality has no effect with --format raw")
-    from comedian.video.extract import Settings, extract_all, plan
+    from comedian.recipes.frames import FramesRecipe
+    from comedian.video.extract import extract_all, plan
 
     jobs = plan(find_games(sources, VIDEO_SUFFIXES, root, prefer), output)
-    settings = Settings(fps, size, sampling.value, format.value, quality or Settings.quality)
+    settings = FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality)
     kept = failed = 0
     with (
         progress(quiet) as report,

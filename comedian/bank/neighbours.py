@@ -13,6 +13,7 @@ from comedian.bank.soft_targets import QUERY_ROWS
 from comedian.formats.bank import LeftOut
 from comedian.losses.attention import BLOCK_ROWS, Distinct, relate_to_others
 from comedian.progress import Report, silent
+from comedian.recipes.bank import BankRecipe
 
 FLAT_ROWS = 200_000  # beyond this, neighbours on the CPU come from an inverted file (approximate)
 IVF_PROBES = 32  # lists of the inverted file that a search reads
@@ -23,7 +24,7 @@ FAISS_GPU_NEIGHBOURS = 2048  # faiss's limit on a GPU
 def neighbour_targets(
     features: Tensor,
     num_neighbours: int,
-    temperature_m: float = 0.07,
+    temperature_m: float = BankRecipe.temperature_m,
     block: int = BLOCK_ROWS,
     report: Report = silent,
 ) -> tuple[Tensor, LeftOut]:

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from comedian.losses.attention import BLOCK_ROWS, Distinct, relate_to_others
 from comedian.progress import Report, silent
+from comedian.recipes.bank import BankRecipe
 
 QUERY_ROWS = 1024  # rows whose soft targets are computed together
 
 
 def soft_targets(
     features: Tensor,
-    temperature_m: float = 0.07,
+    temperature_m: float = BankRecipe.temperature_m,
     block: int = BLOCK_ROWS,
     report: Report = silent,
 ) -> Tensor:

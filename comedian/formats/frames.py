@@ -18,6 +18,7 @@ import simplejpeg
 
 from comedian.errors import InputError
 from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
+from comedian.recipes.frames import FramesRecipe
 
 KIND = Kind("frames file", "comedian frames", 1, "extract-frames")
 ENCODINGS = ("jpeg", "raw")
@@ -51,8 +52,8 @@ def write_frames(
     *,
     fps: float,
     size: tuple[int, int],
-    encoding: str = "jpeg",
-    quality: int = 90,
+    encoding: str = FramesRecipe.encoding,
+    quality: int = FramesRecipe.quality,
     video: str | Path,
     half: int,
     sampling: str,

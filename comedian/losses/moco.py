@@ -7,8 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from comedian.recipes.stages import PretrainSpatialRecipe
 
-def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float = 0.1) -> Tensor:
+
+def info_nce(
+    query: Tensor, key: Tensor, queue: Tensor, temperature: float = PretrainSpatialRecipe.temperature
+) -> Tensor:
     """How badly each query picks its own key out of the queue, a scalar (Eq. 1).
 
     Args:
@@ -28,7 +32,12 @@ def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float = 0.1
 
 
 def moco_loss(
-    q1: Tensor, q2: Tensor, k1: Tensor, k2: Tensor, queue: Tensor, temperature: float = 0.1
+    q1: Tensor,
+    q2: Tensor,
+    k1: Tensor,
+    k2: Tensor,
+    queue: Tensor,
+    temperature: float = PretrainSpatialRecipe.temperature,
 ) -> Tensor:
     """Mean of both directions, each view predicting the other view's key, a scalar (Eq. 2).
 

@@ -14,13 +14,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from comedian.losses.attention import BLOCK_ROWS, Distinct, attend, relate_to_others
+from comedian.recipes.stages import DistillRecipe
 
 
 def sce_loss(
     z: Tensor,
     target: Tensor,
     bank: Tensor,
-    temperature: float = 0.1,
+    temperature: float = DistillRecipe.temperature,
     block: int = BLOCK_ROWS,
     log_counts: Tensor | None = None,
 ) -> Tensor:
@@ -43,7 +44,7 @@ def sce_loss(
     return _StreamingSCE.apply(z, target, bank, temperature, block, log_counts)
 
 
-def targets(own_features: Tensor, soft: Tensor, sce_lambda: float = 0.5) -> Tensor:
+def targets(own_features: Tensor, soft: Tensor, sce_lambda: float = DistillRecipe.sce_lambda) -> Tensor:
     """t = λ p + (1-λ) m: the own feature and the soft mean of its neighbours, (N, K) each and out."""
     return sce_lambda * own_features + (1 - sce_lambda) * soft
 
@@ -52,9 +53,9 @@ def sce_loss_queue(
     z: Tensor,
     features: Tensor,
     queue: Tensor,
-    temperature: float = 0.1,
-    temperature_m: float = 0.05,
-    sce_lambda: float = 0.5,
+    temperature: float = DistillRecipe.temperature,
+    temperature_m: float = DistillRecipe.temperature_m,
+    sce_lambda: float = DistillRecipe.sce_lambda,
     block: int = BLOCK_ROWS,
 ) -> Tensor:
     """The same loss where a window is contrasted with itself and a queue in place of the bank, a scalar.

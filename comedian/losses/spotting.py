@@ -9,12 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from comedian.recipes.model import TUBELET_FRAMES
+from comedian.recipes.stages import FinetuneRecipe
 
 TIME_SLACK = 1e-6  # seconds; times such as 0.1 + 0.4 may miss the radius by a rounding error
 
 
 def frame_labels(
-    times, action_seconds, action_classes, num_classes: int, radius_seconds: float = 0.5
+    times,
+    action_seconds,
+    action_classes,
+    num_classes: int,
+    radius_seconds: float = FinetuneRecipe.radius_seconds,
 ) -> Tensor:
     """Which classes act within the radius of each frame, both ends included, (T, C) float32 of 0 and 1.
 

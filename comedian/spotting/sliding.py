@@ -16,6 +16,7 @@ from comedian.models.spotter import Spotter
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.encode import chunk_tokens, encode_stream
+from comedian.spotting.suppress import THRESHOLD
 
 
 class SlidingSpotter:
@@ -191,7 +192,7 @@ def _averaged(times: list[float], waiting: list[np.ndarray], number: int) -> tup
     return np.array(times[:number]), mean
 
 
-def to_spots(scores: Scores, classes: Sequence[str], threshold: float = 0.001) -> Iterator[dict]:
+def to_spots(scores: Scores, classes: Sequence[str], threshold: float = THRESHOLD) -> Iterator[dict]:
     """Spots, in time order, of every token and class whose probability is at least `threshold`."""
     tokens, labels = np.nonzero(scores.probabilities >= threshold)
     positions = np.rint(scores.seconds * 1000).astype(np.int64)

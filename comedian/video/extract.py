@@ -17,21 +17,11 @@ from comedian.errors import InputError
 from comedian.formats.frames import whole_frames_file, write_frames
 from comedian.formats.games import Game
 from comedian.formats.provenance import provenance
+from comedian.recipes.frames import FramesRecipe
 from comedian.video.parallel import cores, sample_apart
 from comedian.video.sample import probe
 
 POLL_SECONDS = 0.1  # between looks at how far the workers are
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How frames are sampled and kept; `size` is (width, height) in pixels."""
-
-    fps: float = 2.0
-    size: tuple[int, int] = (398, 224)
-    sampling: str = "screen"
-    encoding: str = "jpeg"
-    quality: int = 90  # of JPEG
 
 
 @dataclass(frozen=True)
@@ -81,7 +71,7 @@ def plan(games: Iterable[Game], folder: str | Path) -> list[Job]:
 
 def extract(
     job: Job,
-    settings: Settings,
+    recipe: FramesRecipe,
     force: bool = False,
     report: Callable[[float], None] = lambda share: None,
     processes: int = 1,
@@ -93,15 +83,13 @@ def extract(
     Raises:
         InputError: the video cannot be read.
     """
-    alike = asdict(settings)
+    alike = asdict(recipe)
     quality = alike.pop("quality")
     if not force and (file := whole_frames_file(job.target, **alike, video=job.video)):
         return Outcome(job, kept=True, damage=file.damage)
     seconds = probe(job.video).duration_seconds
     damage: list[str] = []
-    frames = sample_apart(
-        job.video, settings.fps, settings.size, settings.sampling, damage.append, processes
-    )
+    frames = sample_apart(job.video, recipe.fps, recipe.size, recipe.sampling, damage.append, processes)
     write_frames(
         job.target,
         _reported(frames, seconds, report),
@@ -109,7 +97,7 @@ def extract(
         quality=quality,
         video=job.video,
         half=job.half,
-        provenance=provenance(asdict(settings), [job.video]),
+        provenance=provenance(asdict(recipe), [job.video]),
         damage=damage,
     )
     return Outcome(job, damage="; ".join(damage))
@@ -117,7 +105,7 @@ def extract(
 
 def extract_all(
     jobs: Sequence[Job],
-    settings: Settings,
+    recipe: FramesRecipe,
     workers: int | None = None,
     force: bool = False,
     report: Callable[[float], None] = lambda share: None,
@@ -139,9 +127,7 @@ def extract_all(
     each = max(1, workers // len(jobs))
     futures: list[Future] = []
     try:
-        futures += [
-            pool.submit(_work, number, job, settings, force, each) for number, job in enumerate(jobs)
-        ]
+        futures += [pool.submit(_work, number, job, recipe, force, each) for number, job in enumerate(jobs)]
         for future in futures:
             while not wait([future], POLL_SECONDS).done:
                 report(sum(shares) / len(jobs))
@@ -156,14 +142,14 @@ def extract_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _work(number: int, job: Job, settings: Settings, force: bool, processes: int) -> Outcome:
+def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: int) -> Outcome:
     """In a worker: extract one half; a video that fails becomes an outcome, an interrupt the end."""
 
     def report(share: float) -> None:
         _shares[number] = share
 
     try:
-        outcome = extract(job, settings, force, report, processes)
+        outcome = extract(job, recipe, force, report, processes)
     except InputError as error:
         outcome = Outcome(job, error=str(error))
     except OSError as error:

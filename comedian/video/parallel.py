@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from comedian.errors import InputError
+from comedian.recipes.frames import FramesRecipe
 from comedian.video.decode import Clock, open_video, seek_before
 from comedian.video.sample import sample_frames, sample_stretch
 
@@ -25,9 +26,9 @@ DESK_FRAMES = 8  # that a helper hands over at once, in memory it shares with it
 
 def sample_apart(
     path: str | Path,
-    fps: float = 2.0,
-    size: tuple[int, int] = (398, 224),
-    sampling: str = "screen",
+    fps: float = FramesRecipe.fps,
+    size: tuple[int, int] = FramesRecipe.size,
+    sampling: str = FramesRecipe.sampling,
     on_damage: Callable[[str], None] = warnings.warn,
     processes: int = 1,
 ) -> Iterator[tuple[float, np.ndarray]]:

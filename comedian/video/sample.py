@@ -16,6 +16,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from comedian.errors import InputError
+from comedian.recipes.frames import FramesRecipe
 from comedian.video.decode import Clock, Damage, clock_face, decode_needed, open_video, seek_before
 
 SAMPLINGS = ("screen", "ffmpeg")
@@ -68,9 +69,9 @@ def probe(path: str | Path) -> VideoInfo:
 
 def sample_frames(
     path: str | Path,
-    fps: float = 2.0,
-    size: tuple[int, int] = (398, 224),
-    sampling: str = "screen",
+    fps: float = FramesRecipe.fps,
+    size: tuple[int, int] = FramesRecipe.size,
+    sampling: str = FramesRecipe.sampling,
     threads: int = 1,
     on_damage: Callable[[str], None] = warnings.warn,
     full_decode: bool = False,

@@ -14,7 +14,8 @@ from comedian.errors import InputError
 from comedian.formats.frames import FramesFile
 from comedian.formats.games import Game, Half
 from comedian.formats.provenance import sha256
-from comedian.video.extract import Settings, extract_all, plan
+from comedian.recipes.frames import FramesRecipe
+from comedian.video.extract import extract_all, plan
 from comedian.video.sample import sample_frames
 from tests.make_video import encode, number_in, steady
 
@@ -220,7 +221,7 @@ def test_shares_grow_to_the_end(videos, tmp_path):
         [Game("g", (Half(MATCHES / "gfootball/2026/000101 FRQ 4 - 0 RBA/1_224p.mkv", 1),))], tmp_path
     )
     shares = []
-    outcomes = list(extract_all(jobs, Settings(fps=50, size=(32, 18)), report=shares.append))
+    outcomes = list(extract_all(jobs, FramesRecipe(fps=50, size=(32, 18)), report=shares.append))
     assert [outcome.error for outcome in outcomes] == [""]
     assert shares == sorted(shares)
     assert len(set(shares)) > 2

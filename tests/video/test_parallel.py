@@ -19,8 +19,9 @@ import pytest
 from comedian.errors import InputError
 from comedian.formats.frames import FramesFile
 from comedian.formats.games import VIDEO_SUFFIXES, find_games
+from comedian.recipes.frames import FramesRecipe
 from comedian.video import extract, parallel
-from comedian.video.extract import Settings, extract_all, plan
+from comedian.video.extract import extract_all, plan
 from comedian.video.parallel import sample_apart
 from comedian.video.sample import sample_frames, sample_stretch
 from tests.make_video import encode
@@ -128,7 +129,7 @@ def test_spare_workers_share_a_video(videos, tmp_path, monkeypatch):
     for workers, each in ((1, 1), (4, 2)):
         monkeypatch.setattr(extract, "sample_apart", lambda *video, each=each: only(each, *video))
         jobs = plan(find_games([tmp_path / "in"], VIDEO_SUFFIXES), tmp_path / str(workers))
-        outcomes = list(extract_all(jobs, Settings(size=SIZE), workers))
+        outcomes = list(extract_all(jobs, FramesRecipe(size=SIZE), workers))
         assert not any(outcome.error or outcome.damage for outcome in outcomes)
         files.append([FramesFile(job.target) for job in jobs])
     for one, other in zip(*files, strict=True):
