@@ -19,6 +19,7 @@ ROOMS = (  # from the ground up
     ("bank",),
     ("spotting",),
     ("training",),
+    ("api",),
     ("cli",),
 )
 FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
@@ -44,7 +45,7 @@ def imported(path: Path) -> set[str]:
 def test_imports_go_down_only(path):
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     if path.name == "__init__.py":
-        assert not path.read_text(), "package __init__ files stay empty"
+        assert module == "comedian.__init__" or not path.read_text(), "other __init__ files stay empty"
         return
     for name in imported(path):
         assert floor_of(name) <= floor_of(module), f"{module} imports {name} from a higher floor"

@@ -18,4 +18,4 @@ def test_the_library_example_scores_a_match(tiny, tmp_path, monkeypatch, capsys)
     exec(compile(code, "README.md", "exec"), names)
     assert 0 <= float(capsys.readouterr().out) <= 1
     assert names["spots"]
-    assert len([line for line in code.splitlines() if line and "import" not in line]) <= 10
+    assert len([line for line in code.splitlines() if line and "import" not in line]) == 3

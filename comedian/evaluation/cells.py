@@ -13,6 +13,7 @@ import numpy as np
 
 from comedian.errors import InputError
 from comedian.formats.actions import Action
+from comedian.formats.spots import HalfSpot
 
 HALF_SECONDS = 120 * 60  # what lies behind falls into the last frame
 VISIBLE, UNSHOWN = 1.0, -1.0
@@ -20,11 +21,11 @@ VISIBLE, UNSHOWN = 1.0, -1.0
 
 @dataclass(frozen=True)
 class GameResult:
-    """A game: its labelled actions, and its spots as dicts (half, position_ms, label, confidence)."""
+    """A game: its labelled actions, and its spots."""
 
     name: str
     actions: Sequence[Action]
-    spots: Sequence[dict]
+    spots: Sequence[HalfSpot]
 
 
 class Arrays(NamedTuple):

@@ -8,16 +8,20 @@ from comedian.errors import InputError, some_of
 from comedian.evaluation.cells import GameResult
 from comedian.formats.actions import Action
 from comedian.formats.lookup import Labels, Parts
+from comedian.formats.spots import HalfSpot, Spot
 
-Videos = dict[str, list[dict]]  # spots by video
+Videos = dict[str, list[HalfSpot]]  # spots by video
 
 
-def collect(spots: Iterable[dict], games: Iterable[str] = ()) -> Videos:
+def collect(spots: Iterable[Spot], games: Iterable[str] = ()) -> Videos:
     """Spots by video, only what scoring needs; `games` are there even when they have none."""
     videos: Videos = {f"{game}/1": [] for game in games}
     for spot in spots:
-        small = {key: spot[key] for key in ("half", "position_ms", "confidence")}
-        videos.setdefault(spot["video"], []).append(small | {"label": intern(spot["label"])})
+        label = intern(spot["label"])  # a few texts for millions of spots
+        small = HalfSpot(
+            half=spot["half"], position_ms=spot["position_ms"], label=label, confidence=spot["confidence"]
+        )
+        videos.setdefault(spot["video"], []).append(small)
     return videos
 
 

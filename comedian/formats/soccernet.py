@@ -18,7 +18,7 @@ from typing import Any
 from comedian.errors import InputError
 from comedian.formats.actions import Action, Form, Sets, read_entries, text
 from comedian.formats.atomic import atomic_path
-from comedian.formats.spots import KEYS
+from comedian.formats.spots import KEYS, Spot
 
 RESULTS_NAME, LABELS_NAME = "results_spotting.json", "Labels-v2.json"
 GAME_PARTS = 3  # SoccerNet names a game league/season/game
@@ -36,7 +36,7 @@ def list_soccernet(path: str | Path) -> list[str]:
     return [game for game, *_ in _results_in(Path(path))]
 
 
-def read_soccernet(path: str | Path) -> Iterator[dict]:
+def read_soccernet(path: str | Path) -> Iterator[Spot]:
     """Yield the spots of SoccerNet results, game by game, half 1 first, else in the order of the file.
 
     `video` is the game's path and the half: `results/england_epl/2014-2015/<game>/1`.
@@ -52,7 +52,7 @@ def read_soccernet(path: str | Path) -> Iterator[dict]:
         yield from sorted(spots, key=itemgetter("half"))
 
 
-def write_soccernet(spots: Iterable[dict], target: str | Path) -> None:
+def write_soccernet(spots: Iterable[Spot], target: str | Path) -> None:
     """Write spots as `<game>/results_spotting.json` into a folder, or into a zip for a name in .zip.
 
     The spots of a game must stand together; one game is held at a time. Nothing is written unless
@@ -134,7 +134,7 @@ def _predictions(text: bytes, place: str) -> list:
     return predictions
 
 
-def _from_prediction(item: dict, game: str, place: str) -> dict:
+def _from_prediction(item: dict, game: str, place: str) -> Spot:
     try:
         half, position_ms = int(item["half"]), int(item["position"])
         label, confidence = item["label"], float(item["confidence"])
@@ -145,7 +145,7 @@ def _from_prediction(item: dict, game: str, place: str) -> dict:
         raise InputError(f"is wrong ({error})", place, "write it as SoccerNet does") from None
 
 
-def _to_prediction(spot: dict) -> dict:
+def _to_prediction(spot: Spot) -> dict:
     half, position_ms = spot["half"], int(spot["position_ms"])
     minutes, seconds = divmod(position_ms // 1000, 60)
     return {

@@ -1,6 +1,6 @@
-"""Spots: one JSON object a line, and SoccerNet's `results_spotting.json` in folders and zips.
+"""Spots: one JSON object a line.
 
-A spot is a plain dict with at least these keys; others pass through:
+A spot is a plain dict with at least the keys of `Spot`; others pass through:
 
     {"video": "…/1_224p.mkv", "half": 1, "position_ms": 1234500, "label": "Goal", "confidence": 0.91}
 """
@@ -10,9 +10,36 @@ import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from operator import itemgetter
-from typing import TextIO
+from typing import TextIO, TypedDict
 
 from comedian.errors import InputError
+
+
+class HalfSpot(TypedDict):
+    """A spot whose video is known otherwise.
+
+    Attributes:
+        half: 1 or 2.
+        position_ms: time from the start of the half.
+        label: name of the class.
+        confidence: 0 to 1.
+    """
+
+    half: int
+    position_ms: int | float
+    label: str
+    confidence: float
+
+
+class Spot(HalfSpot):
+    """A spot of a video.
+
+    Attributes:
+        video: path or name.
+    """
+
+    video: str
+
 
 KEYS = ("video", "half", "position_ms", "label", "confidence")
 REMEDY = "give spots as spot and nms write them"
@@ -23,7 +50,7 @@ _KINDS = ({str}, {int}, {int, float}, {str}, {int, float})  # of the values
 _KINDS_IN_BULK = ({str}, {int}, {int}, {str}, {int, float})  # no position to check further
 
 
-def read_spots(stream: TextIO, name: str) -> Iterator[dict]:
+def read_spots(stream: TextIO, name: str) -> Iterator[Spot]:
     """Yield the spots of a JSON Lines stream as soon as their lines arrive; blank lines are skipped.
 
     Args:
@@ -43,7 +70,7 @@ def read_spots(stream: TextIO, name: str) -> Iterator[dict]:
         raise InputError("holds no spot", name, REMEDY)
 
 
-def write_spot(stream: TextIO, spot: dict) -> None:
+def write_spot(stream: TextIO, spot: Spot) -> None:
     """Write a spot as one line."""
     if len(spot) == len(KEYS) and math.isfinite(spot["confidence"]):
         video, half, position_ms, label, confidence = _values(spot)
@@ -78,7 +105,7 @@ def _decode(chunk: bytes, name: str) -> str:
         raise InputError("is not text", name, REMEDY) from None
 
 
-def _parse(text: str, name: str, number: int) -> Iterable[dict]:
+def _parse(text: str, name: str, number: int) -> Iterable[Spot]:
     """The spots of some lines, at once if all is well, else line by line for the place of the error."""
     try:
         spots = json.loads(f"[{text.strip().replace(chr(10), ',')}]")
@@ -90,13 +117,13 @@ def _parse(text: str, name: str, number: int) -> Iterable[dict]:
     return (_parse_line(line, f"{name}:{number}") for number, line in lines if line.strip())
 
 
-def _are(spots: list[dict], kinds: Iterable[set[type]]) -> bool:
+def _are(spots: list[Spot], kinds: Iterable[set[type]]) -> bool:
     """Whether the values of all spots are of the kinds at their places."""
     columns = (map(itemgetter(key), spots) for key in KEYS)
     return all(set(map(type, column)) <= kind for column, kind in zip(columns, kinds, strict=True))
 
 
-def _parse_line(line: str, place: str) -> dict:
+def _parse_line(line: str, place: str) -> Spot:
     try:
         spot = json.loads(line)
     except (ValueError, RecursionError):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from comedian.errors import InputError
 from comedian.formats.scores import Scores
+from comedian.formats.spots import Spot
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import SpotRecipe
@@ -192,7 +193,7 @@ def _averaged(times: list[float], waiting: list[np.ndarray], number: int) -> tup
     return np.array(times[:number]), mean
 
 
-def to_spots(scores: Scores, classes: Sequence[str], threshold: float = THRESHOLD) -> Iterator[dict]:
+def to_spots(scores: Scores, classes: Sequence[str], threshold: float = THRESHOLD) -> Iterator[Spot]:
     """Spots, in time order, of every token and class whose probability is at least `threshold`."""
     tokens, labels = np.nonzero(scores.probabilities >= threshold)
     positions = np.rint(scores.seconds * 1000).astype(np.int64)

@@ -45,13 +45,14 @@ class Source:
 
 
 def find_sources(
-    sources: Iterable[str | Path], root: str | Path | None = None
+    sources: Iterable[str | Path], root: str | Path | None = None, prefer: str | None = None
 ) -> tuple[list[Source], list[ScoresFile]]:
     """Sort what was named into halves to spot, or files of saved scores; every file is looked into.
 
     Args:
         sources: videos, frames files, folders and lists of either, or scores files.
         root: folder that a list's lines start from.
+        prefer: ending, such as "224p", of the file to take where there are several for a half.
 
     Raises:
         InputError: a file cannot be read, or scores and others are named together.
@@ -61,7 +62,7 @@ def find_sources(
         if _is_frames(Path(name)) and is_scores_file(name):
             saved.append(ScoresFile(name))
         else:
-            halves += _sources_of(Path(name), root)
+            halves += _sources_of(Path(name), root, prefer)
     if halves and saved:
         raise InputError("holds saved scores, others do not", saved[0].path, "spot one kind at a time")
     return halves, saved
@@ -153,7 +154,7 @@ def score_video(
     """All scores of one video or frames file, windows sliding as the first spotter was trained."""
     if Path(path).is_dir():
         raise InputError("is a folder", path, "name one video or frames file")
-    (source,) = _sources_of(Path(path), None)
+    (source,) = _sources_of(Path(path))
     _check_frames(source, spotters[0].geometry)
     return join(score_source(source, spotters, spotters[0].spot, torch.device(device)))
 
@@ -195,8 +196,8 @@ def _decoders(device: torch.device) -> int:
     return max(1, cores() // distributed.world_size()) if device.type == "cuda" else 1
 
 
-def _sources_of(path: Path, root: str | Path | None) -> list[Source]:
-    games = find_games([path], _suffixes_of(path, root), root)
+def _sources_of(path: Path, root: str | Path | None = None, prefer: str | None = None) -> list[Source]:
+    games = find_games([path], _suffixes_of(path, root), root, prefer)
     return [_source(half.path, half.number) for game in games for half in game.halves]
 
 

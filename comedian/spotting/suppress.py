@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import itemgetter, mul
 
 from comedian.errors import InputError
+from comedian.formats.spots import Spot
 
 THRESHOLD = 0.001
 WINDOW_SECONDS = {"soft": 10.0, "hard": 5.0, "peak": 5.0}
@@ -23,16 +24,16 @@ _TAKEN = -1.0
 
 
 def suppress(
-    spots: Iterable[dict],
+    spots: Iterable[Spot],
     method: str = "soft",
     window_seconds: float | None = None,
     windows: Mapping[str, float] | None = None,
     threshold: float = THRESHOLD,
-) -> Iterator[dict]:
+) -> Iterator[Spot]:
     """Yield the spots that survive, half by half, in time order; only one half is held at a time.
 
     Args:
-        spots: dicts as in `formats.events`; those of one (video, half) stand together.
+        spots: those of one (video, half) stand together.
         method: "soft", "hard" or "peak".
         window_seconds: full width; None is 10 for soft, 5 for the others.
         windows: widths of single labels.
@@ -45,7 +46,7 @@ def suppress(
         yield from suppress_half(half, method, window_seconds, windows, threshold)
 
 
-def by_half(spots: Iterable[dict]) -> Iterator[list[dict]]:
+def by_half(spots: Iterable[Spot]) -> Iterator[list[Spot]]:
     """Yield the spots of one (video, half) after the other.
 
     Raises:
@@ -61,12 +62,12 @@ def by_half(spots: Iterable[dict]) -> Iterator[list[dict]]:
 
 
 def suppress_half(
-    spots: Sequence[dict],
+    spots: Sequence[Spot],
     method: str = "soft",
     window_seconds: float | None = None,
     windows: Mapping[str, float] | None = None,
     threshold: float = THRESHOLD,
-) -> list[dict]:
+) -> list[Spot]:
     """The spots of one half that survive, in time order; arguments as in `suppress`."""
     keep = METHODS[method]
     default = WINDOW_SECONDS[method] if window_seconds is None else window_seconds
@@ -159,5 +160,5 @@ def _within(times: list, index: int, reach_ms: float) -> Iterator[int]:
         other += 1
 
 
-def _with_score(spot: dict, score: float) -> dict:
+def _with_score(spot: Spot, score: float) -> Spot:
     return spot if spot["confidence"] == score else {**spot, "confidence": score}

@@ -10,6 +10,7 @@ from comedian.data.halves import Halves
 from comedian.evaluation.cells import GameResult
 from comedian.evaluation.metrics import evaluate
 from comedian.formats.actions import Action
+from comedian.formats.spots import Spot
 from comedian.models.spotter import Spotter
 from comedian.spotting.sliding import join, score_stream, to_spots
 from comedian.spotting.sources import stream_frames
@@ -39,7 +40,7 @@ class Validation:
             results.append(GameResult(name, actions, [spot for half in halves for spot in found[half]]))
         return evaluate(results, spotter.classes, ("tight",))["metrics"]["tight"]["a_mAP"]
 
-    def _spots(self, half: int, spotter: Spotter, device: torch.device) -> list[dict]:
+    def _spots(self, half: int, spotter: Spotter, device: torch.device) -> list[Spot]:
         file = self.halves.files[half]
         frames = stream_frames(file)
         scores = join(score_stream(frames, [spotter], spotter.spot, device, file.video, file.half))
