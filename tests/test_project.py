@@ -27,7 +27,7 @@ def test_the_sets_agree():
     assert set(SCRIPTS) == {"comedian", *COMMANDS}
     assert {path.name for path in (ROOT / "bin").iterdir()} == set(SCRIPTS)
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
-    assert pages == {*COMMANDS, "experiments", "formats", "performance", "recipes"}
+    assert pages == {*COMMANDS, "experiments", "formats", "library", "performance", "recipes"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
