@@ -7,12 +7,10 @@ from typing import Any
 
 from comedian.errors import InputError
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
-from comedian.formats.provenance import fingerprint
 from comedian.recipes.resolve import resolve, to_toml
 
 from ._flags import Flags
 from ._io import check_output, refuse_dash, silence_stdout, warn
-from ._options import pick_device
 from ._progress import progress
 from ._torchrun import is_first
 
@@ -29,10 +27,11 @@ REMARKS = {  # what becomes of weights that are not of the step before
 
 
 def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callable) -> None:
-    """Resolve the recipe, open the frames and call `run_stage(halves, recipe, run, preset)`."""
+    """Resolve the recipe, open the frames and call `run_stage(halves, recipe, run, start, preset)`."""
     if not is_first():
         flags = replace(flags, quiet=True)
-    header = _header(flags)
+    start = _start(flags)
+    header = start.header if start else None
     preset, inherited = _inherited(flags, header)
     recipe = resolve(stage, preset, [*inherited, *(flags.settings or ())], overrides)
     if flags.show_recipe:
@@ -40,32 +39,34 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         return
     _check(flags)
     from comedian.data.halves import Halves
-    from comedian.distributed import processes
+    from comedian.distributed import pick_device, processes
     from comedian.training.run import Run
+    from comedian.weights.start import Start
 
+    start = start or Start(flags.init)
     with processes(pick_device(flags.device)) as device, progress(flags.quiet) as report:
-        made_from = {"--init": fingerprint(flags.init)}
+        made_from = {"--init": start.fingerprint}
         run = Run(flags.output, device, flags.workers, flags.seed, flags.resume, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
         halves = Halves.open(find_games(flags.frames, FRAMES_SUFFIXES, flags.root))
         if not run.state_path.exists():  # else it was said when the run began
             _remark(stage, flags, header)
         try:
-            run_stage(halves, recipe, run, preset)
+            run_stage(halves, recipe, run, start, preset)
         except (KeyboardInterrupt, RuntimeError) as end:
             if run.state_path.exists():
                 end.add_note("--resume goes on")
             raise
 
 
-def _header(flags: Flags):
-    """What the weights file of --init says about itself; None without one."""
+def _start(flags: Flags):
+    """The weights of --init, whose recipe is inherited; None where there is nothing to inherit."""
     if flags.init is None or flags.init.startswith("timm:"):
         return None
     refuse_dash(flags.init, "weights")
-    from comedian.weights.load import read_weights_header
+    from comedian.weights.start import Start
 
-    return read_weights_header(flags.init)
+    return Start(flags.init)
 
 
 def _inherited(flags: Flags, header) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._io import check_output, refuse_dash, warn
-from ._options import Device, Quiet, Root, Workers, pick_device
+from ._options import Device, Quiet, Root, Workers
 from ._progress import progress
 
 SOURCES = typer.Argument(metavar="SOURCES", help="Files, folders or .txt lists; the bank with --query.")
@@ -65,6 +65,7 @@ def build_bank(
     if output is None:
         raise InputError("no output was given", remedy="name a bank file with -o")
     check_output(output)
+    from comedian.distributed import pick_device
     from comedian.formats.games import FRAMES_SUFFIXES, find_games
     from comedian.recipes.bank import BankRecipe
 

@@ -24,7 +24,7 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
     """
     refuse_dash(bank, "a bank")
 
-    def run_stage(halves, recipe, run, preset):
+    def run_stage(halves, recipe, run, start, preset):
         if bank is None:
             raise InputError("no bank was given", remedy="make one with build-bank and name it with --bank")
         from comedian.formats.bank import Bank
@@ -32,7 +32,7 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
         from comedian.training.distill import distill
 
         run = replace(run, made_from={**run.made_from, "--bank": fingerprint(bank)})
-        distill(halves, Bank(bank), recipe, run, flags.init, preset)
+        distill(halves, Bank(bank), recipe, run, start, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}
     train("distill", flags, overrides, run_stage)

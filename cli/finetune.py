@@ -37,7 +37,7 @@ def finetune(
         if not flags.quiet and is_first():
             warn("finetune", message)
 
-    def run_stage(halves, recipe, run, preset):
+    def run_stage(halves, recipe, run, start, preset):
         from comedian.data.halves import Halves
         from comedian.training.actions import read_actions
         from comedian.training.finetune import finetune
@@ -51,7 +51,7 @@ def finetune(
             validation = Validation(held_out, held_out_actions)
         else:
             say("no --valid, keeping the last epoch")
-        finetune(halves, actions, recipe, run, flags.init, preset, validation)
+        finetune(halves, actions, recipe, run, start, preset, validation)
 
     overrides = {
         "head.batch_size": flags.batch_size,

@@ -12,10 +12,10 @@ def pretrain_spatial(flags: Flags) -> None:
     Writes weights of kind "spatial", and one JSON line per epoch to standard output.
     """
 
-    def run_stage(halves, recipe, run, preset):
+    def run_stage(halves, recipe, run, start, preset):
         from comedian.training.pretrain_spatial import pretrain_spatial
 
-        pretrain_spatial(halves, recipe, run, flags.init, preset)
+        pretrain_spatial(halves, recipe, run, start, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}
     train("pretrain-spatial", flags, overrides, run_stage)

@@ -12,7 +12,7 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._io import check_output, open_output, refuse_dash, warn
-from ._options import Device, Quiet, Root, pick_device
+from ._options import Device, Quiet, Root
 from ._progress import progress
 from ._torchrun import is_first
 
@@ -50,7 +50,7 @@ def spot(
         output, scores, quiet = "-", None, True  # what it finds, the first one writes
     if scores:
         check_output(scores)
-    from comedian.distributed import processes
+    from comedian.distributed import pick_device, processes
     from comedian.formats.provenance import provenance
     from comedian.formats.scores import write_scores
     from comedian.spotting.sliding import to_spots

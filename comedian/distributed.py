@@ -139,9 +139,14 @@ def receive(sender: int) -> Any:
 
 
 def together(step: nn.Module) -> nn.Module:
-    """A module whose gradients are the mean over processes; its buffers (queue, bank) are alike anyway."""
+    """A module whose gradients are the mean over processes; its buffers (queue, bank) are alike anyway.
+
+    Batch norm, which a backbone of timm may have, sees the batch of all processes on CUDA, else its own's.
+    """
     if world_size() == 1:
         return step
+    if next(step.parameters()).is_cuda:  # torch has it for CUDA alone
+        step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
     known = inspect.signature(DistributedDataParallel).parameters
     sync_buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
     return DistributedDataParallel(step, **{sync_buffers: False})  # newer versions of torch renamed it

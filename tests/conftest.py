@@ -169,9 +169,9 @@ def write_weights(paths: dict[str, Path]) -> None:
     for seed, kind in enumerate(paths):
         torch.manual_seed(seed)
         spotter = Spotter(recipe, CLASSES).eval()
-        torch.nn.init.normal_(spotter.temporal.head.weight)
+        torch.nn.init.normal_(spotter.heads.classes.weight)
         spotter.geometry = geometry
-        tensors = {name: value for name, value in spotter.state_dict().items() if ".head." not in name}
+        tensors = {name: value for name, value in spotter.state_dict().items() if "heads." not in name}
         header = Header(kind, recipe, geometry, recipe={"preset": "vivit-tiny", "model": asdict(recipe)})
         if kind == "spatial":
             tensors = {name: value for name, value in tensors.items() if name.startswith("spatial.")}

@@ -177,7 +177,8 @@ def inputs(tmp_path_factory):
 def image_model(*name, **options):
     """A tiny network in place of any of timm's, always with the same weights."""
     torch.manual_seed(3)
-    return VisionTransformer(16, patch_size=8, embed_dim=12, depth=2, num_heads=2, num_classes=0)
+    shape = {"embed_dim": 12, "depth": 2, "num_heads": 2, "num_classes": 0}
+    return VisionTransformer(16, patch_size=8, in_chans=options.get("in_chans", 6), **shape)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ Letters: n tubelets at hand, L tokens of a half or window, D width of the teache
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,14 +19,15 @@ from comedian.data.halves import Halves
 from comedian.data.loader import ClipLoader
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
+from comedian.formats.checkpoint import Checkpoint, Header
 from comedian.formats.frames import Geometry
 from comedian.formats.games import Game
+from comedian.models.spatial import SpatialEncoder
 from comedian.progress import Report, silent
 from comedian.recipes.bank import BankRecipe
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.weights.from_timm import is_timm, timm_model, timm_parts
-from comedian.weights.hub import fetch
-from comedian.weights.load import load_spatial, load_trunk, read_weights_header
+from comedian.weights.load import load_weights, spatial_of, temporal_of
 
 WINDOW_BATCH = 8  # windows that pass a temporal transformer together
 
@@ -64,8 +66,7 @@ def load_teacher(text: str) -> Teacher:
     """
     if is_timm(text):
         return _timm_teacher(*timm_parts(text))
-    file = fetch(text)
-    return _spatial_teacher(file) if read_weights_header(file).kind == "spatial" else _trunk_teacher(file)
+    return _own_teacher(load_weights(text))
 
 
 def bank_from_frames(
@@ -175,27 +176,22 @@ def _features(
     return (teacher.relate(whole) if teacher.relate else whole).cpu().numpy()
 
 
-def _spatial_teacher(file: str) -> Teacher:
-    header, spatial = read_weights_header(file), load_spatial(file)
+def _own_teacher(checkpoint: Checkpoint) -> Teacher:
+    """Weights of a step: the spatial transformer, and where there is one the temporal."""
+    header, spatial = checkpoint.header, spatial_of(checkpoint)
+    network, relate = spatial, None
+    if header.kind != "spatial":
+        temporal, length = temporal_of(checkpoint), header.model.num_tokens
+        network, relate = (
+            nn.ModuleList([spatial, temporal]),
+            partial(relate_windows, temporal, length=length),
+        )
+    file = Path(checkpoint.path)
     encode = _encoder(spatial, header)
-    return Teacher(f"spatial {Path(file).name}", (Path(file),), spatial, encode, geometry=header.geometry)
+    return Teacher(f"{header.kind} {file.name}", (file,), network, encode, relate, header.geometry)
 
 
-def _trunk_teacher(file: str) -> Teacher:
-    header = read_weights_header(file)
-    spatial, temporal = load_trunk(file)
-    length = header.model.num_tokens
-    return Teacher(
-        f"{header.kind} {Path(file).name}",
-        (Path(file),),
-        nn.ModuleList([spatial, temporal]),
-        _encoder(spatial, header),
-        lambda tokens: relate_windows(temporal, tokens, length),
-        header.geometry,
-    )
-
-
-def _encoder(spatial, header) -> Callable[[Tensor], Tensor]:
+def _encoder(spatial: SpatialEncoder, header: Header) -> Callable[[Tensor], Tensor]:
     size = header.model.image_size
     return lambda frames: spatial.encode(to_input(frames, size, header.mean, header.std))
 

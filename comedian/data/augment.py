@@ -23,8 +23,8 @@ from torch import Tensor
 
 from comedian import distributed
 from comedian.recipes.augment import AugmentRecipe
+from comedian.recipes.model import MEAN, STD
 
-MEAN, STD = 0.45, 0.225  # of each channel, on a scale of 0 to 1 (the authors' normalisation)
 CROP_TRIES = 10  # crops drawn until one fits the frame, as in torchvision
 CHUNK_FRAMES = {"cpu": 64, "cuda": 512}  # frames in flight: what caches hold, what a kernel launch is worth
 SOLARIZE_THRESHOLD = 0.5

@@ -16,10 +16,10 @@ from torch import Tensor
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
 from comedian.formats.frames import Geometry
-from comedian.recipes.model import ModelRecipe
+from comedian.recipes.model import MEAN, STD, ModelRecipe
 
 FORMAT = "comedian weights"
-VERSION = 1
+VERSION = 2  # since 2 the class head is `heads.classes`, before it was `temporal.head`
 MAKER = {"spatial": "pretrain-spatial", "distilled": "distill", "spotter": "finetune"}  # kind -> command
 
 
@@ -41,19 +41,33 @@ class Header:
     model: ModelRecipe
     geometry: Geometry
     classes: tuple[str, ...] = ()
-    mean: float = 0.45
-    std: float = 0.225
+    mean: float = MEAN
+    std: float = STD
     recipe: dict = field(default_factory=dict)
     provenance: str = "{}"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A weights file: its kind, its header, and its tensors by name, on the CPU."""
+    """A weights file that was read: its header, and its tensors by name, on the CPU."""
 
-    kind: str
+    path: str | Path
     header: Header
     tensors: dict[str, Tensor]
+
+    @property
+    def kind(self) -> str:
+        """As the header says."""
+        return self.header.kind
+
+    def check_kind(self, expect: str | Collection[str]) -> "Checkpoint":
+        """Return it itself; InputError unless it is of the expected kind, or of one of the kinds."""
+        wanted = [expect] if isinstance(expect, str) else list(expect)
+        if self.kind not in wanted:
+            makers = " or ".join(MAKER[kind] for kind in wanted)
+            what = f"is a {self.kind} checkpoint, but a {' or '.join(wanted)} is needed"
+            raise InputError(what, self.path, f"run {makers}")
+        return self
 
 
 def save_checkpoint(path: str | Path, kind: str, tensors: dict[str, Tensor], header: Header) -> None:
@@ -69,7 +83,7 @@ def save_checkpoint(path: str | Path, kind: str, tensors: dict[str, Tensor], hea
 
 
 def load_checkpoint(path: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Checkpoint:
-    """Read a weights file.
+    """Read a weights file, opened once.
 
     Args:
         expect: the kind, or kinds, that will do.
@@ -77,43 +91,45 @@ def load_checkpoint(path: str | Path, expect: str | Collection[str] = tuple(MAKE
     Raises:
         InputError: the file is missing, damaged, not ours, too new, or of another kind.
     """
-    header = read_header(path, expect)
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return Checkpoint(header.kind, header, tensors)
+    metadata, tensors = read_safetensors(path)
+    return parsed_checkpoint(path, metadata, tensors).check_kind(expect)
 
 
-def read_header(path: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Header:
-    """Read what a weights file says about itself, without its tensors; raises as `load_checkpoint`."""
-    header = _header(path, _metadata(path))
-    check_kind(header, expect, path)
-    return header
+def read_header(path: str | Path) -> Header:
+    """What a weights file says about itself, without its tensors; raises as `load_checkpoint`."""
+    return _header(path, read_safetensors(path, tensors=False)[0])
 
 
-def check_kind(header: Header, expect: str | Collection[str], path: str | Path) -> None:
-    """Raise InputError unless weights are of the expected kind, or of one of the kinds."""
-    wanted = [expect] if isinstance(expect, str) else list(expect)
-    if header.kind not in wanted:
-        makers = " or ".join(MAKER[kind] for kind in wanted)
-        raise InputError(
-            f"is a {header.kind} checkpoint, but a {' or '.join(wanted)} is needed", path, f"run {makers}"
-        )
+def read_safetensors(path: str | Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a safetensors file of anybody's.
 
-
-def _metadata(path: str | Path) -> dict[str, str]:
+    Raises:
+        InputError: the file is missing, cut short or no safetensors.
+    """
     if not Path(path).is_file():
         raise InputError("no such weights file", path, "check the path")
     try:
         with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
+            names = file.keys() if tensors else ()
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
     except SafetensorError:
         if _is_cut_short(Path(path)):
             raise InputError("is cut short", path, "copy or make it again") from None
         raise InputError("is not a safetensors file", path, f"give weights made by {_makers()}") from None
 
 
+def is_ours(metadata: dict[str, str]) -> bool:
+    """Whether a safetensors file says that it is one of our weights files."""
+    return metadata.get("format") == json.dumps(FORMAT)
+
+
+def parsed_checkpoint(path: str | Path, metadata: dict[str, str], tensors: dict[str, Tensor]) -> Checkpoint:
+    """A weights file of ours from what `read_safetensors` gave; raises as `load_checkpoint`."""
+    return Checkpoint(path, _header(path, metadata), tensors)
+
+
 def _header(path: str | Path, metadata: dict[str, str]) -> Header:
-    if metadata.get("format") != json.dumps(FORMAT):
+    if not is_ours(metadata):
         raise InputError("holds weights, but not ours", path, f"give weights made by {_makers()}")
     try:
         values = {name: json.loads(value) for name, value in metadata.items()}

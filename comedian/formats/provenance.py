@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from comedian.version import VERSION
@@ -33,6 +35,12 @@ def fingerprint(name: str | Path | None) -> str | None:
 
 
 def sha256(path: str | Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
+    """Hex SHA-256 of a file's bytes, which are read once as long as the file stays as it is."""
+    found = Path(path).stat()
+    return _sha256(os.path.abspath(path), (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@cache
+def _sha256(path: str, state: tuple[int, ...]) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -33,9 +33,9 @@ class MomentumTwin(nn.Module):
             buffer.copy_(source)
 
 
-def ema_momentum(step: int, total_steps: int, start: float = 0.99) -> float:
-    """Momentum after `step` of `total_steps`: from `start` to 1 by a cosine (ref)."""
-    return 1 - (1 - start) * (1 + math.cos(math.pi * step / total_steps)) / 2
+def ema_momentum(iteration: int, total: int, start: float) -> float:
+    """Momentum after an iteration of so many: from `start` to 1 by a cosine (the authors' code)."""
+    return 1 - (1 - start) * (1 + math.cos(math.pi * iteration / total)) / 2
 
 
 class KeyQueue(nn.Module):

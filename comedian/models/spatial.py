@@ -3,6 +3,8 @@
 Letters: B windows, T frames, L = T/2 tokens, N tubelets, D width, H × W pixels.
 """
 
+from importlib import import_module
+
 from torch import Tensor, nn
 
 from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
@@ -37,3 +39,14 @@ class SpatialEncoder(nn.Module):
             return tokens
         encoded = self.encode(kept)
         return tokens.to(encoded.dtype).index_put((keep,), encoded)
+
+
+def build_spatial(recipe: ModelRecipe) -> SpatialEncoder:
+    """The recipe's spatial transformer with random weights: class `Spatial` of the backbone's own module.
+
+    Raises:
+        InputError: such a network cannot be built.
+    """
+    recipe.validate()
+    network: SpatialEncoder = import_module(f"comedian.models.{recipe.backbone_kind}").Spatial(recipe)
+    return network

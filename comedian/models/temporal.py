@@ -1,6 +1,6 @@
 """The temporal transformer: tokens of a window look at each other (section 3.1).
 
-Letters: B windows, L tokens of a window, D width, C classes.
+Letters: B windows, L tokens of a window, D width.
 """
 
 import torch
@@ -9,13 +9,11 @@ from torch import Tensor, nn
 from comedian.models.blocks import INIT_STD, LayerNorm, init_linear, transformer_blocks
 from comedian.recipes.model import ModelRecipe
 
-HEAD_STD = 0.01  # of the classifier's initial weights
-
 
 class TemporalTransformer(nn.Module):
-    """Mask tokens, time embedding, blocks, norm, and a head: linear to C classes, or nothing for C = 0."""
+    """Mask token, time embedding, blocks and norm."""
 
-    def __init__(self, recipe: ModelRecipe, num_classes: int = 0):
+    def __init__(self, recipe: ModelRecipe):
         super().__init__()
         self.recipe = recipe.validate()
         width = recipe.embed_dim
@@ -27,10 +25,9 @@ class TemporalTransformer(nn.Module):
         self.norm = LayerNorm(width)
         self.apply(init_linear)
         nn.init.trunc_normal_(self.time_embed, std=INIT_STD)
-        self.head = _classifier(width, num_classes) if num_classes else nn.Identity()
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Tokens (B, L, D) to tokens (B, L, D), or to logits (B, L, C) with a head.
+        """Tokens (B, L, D) to tokens (B, L, D).
 
         Args:
             mask: bool (B, L); these tokens are replaced by the mask token, before the time embedding.
@@ -43,12 +40,4 @@ class TemporalTransformer(nn.Module):
             raise ValueError(f"{length} tokens, but the time embedding ends at {self.recipe.num_tokens}")
         if mask is not None:
             tokens = torch.where(mask[..., None], self.mask_token.to(tokens.dtype), tokens)
-        x = self.blocks(tokens + self.time_embed[:, :length])  # (B, L, D)
-        return self.head(self.norm(x))
-
-
-def _classifier(width: int, num_classes: int) -> nn.Linear:
-    head = nn.Linear(width, num_classes)
-    nn.init.normal_(head.weight, std=HEAD_STD)
-    nn.init.zeros_(head.bias)
-    return head
+        return self.norm(self.blocks(tokens + self.time_embed[:, :length]))

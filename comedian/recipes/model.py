@@ -24,7 +24,8 @@ SOCCERNET_CLASSES = (
     "Yellow->red card",
 )
 
-BACKBONES = ("vivit", "viswin")
+MEAN, STD = 0.45, 0.225  # pixels in 0..1 are normalised so, every channel alike (the authors' code)
+BACKBONES = ("vivit", "viswin", "timm")  # "timm" with the model's name: "timm:convnext_tiny"
 TUBELET_FRAMES = 2  # frames per token (paper, section 3.1)
 
 
@@ -32,7 +33,7 @@ TUBELET_FRAMES = 2  # frames per token (paper, section 3.1)
 class ModelRecipe:
     """One COMEDIAN network; the defaults are the paper's ViViT-T in its best setting (64 s)."""
 
-    backbone: str = "vivit"  # "vivit" (ViT spatial) or "viswin" (Swin spatial)
+    backbone: str = "vivit"  # "vivit" (ViT spatial), "viswin" (Swin), or "timm:NAME"
     image_height: int = 224  # pixels the spatial transformer sees
     image_width: int = 224
     patch_size: int = 16  # pixels; ViSwin: 4
@@ -47,6 +48,16 @@ class ModelRecipe:
     temporal_depth: int = 6
     temporal_heads: int = 3
     drop_path: float = 0.1  # stochastic depth, 0 to this over depth, spatial and temporal apart
+
+    @property
+    def backbone_kind(self) -> str:
+        """The backbone without the name of timm's model."""
+        return self.backbone.partition(":")[0]
+
+    @property
+    def timm_name(self) -> str:
+        """The name of timm's model, "" for our own networks."""
+        return self.backbone.partition(":")[2]
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -64,8 +75,8 @@ class ModelRecipe:
         Raises:
             InputError: in words, the first value that is impossible and what would do.
         """
-        if self.backbone not in BACKBONES:
-            raise _impossible("backbone", self.backbone, f"use {' or '.join(BACKBONES)}")
+        if self.backbone_kind not in BACKBONES or (self.backbone_kind == "timm") != bool(self.timm_name):
+            raise _impossible("backbone", self.backbone, "use vivit, viswin or timm:NAME")
         for name in ("image_height", "image_width", "patch_size", "embed_dim", "num_tokens"):
             _check_positive(name, getattr(self, name))
         for name in ("depth", "num_heads", "swin_window", "temporal_depth", "temporal_heads"):
@@ -75,15 +86,22 @@ class ModelRecipe:
         if int(self.embed_dim * self.mlp_ratio) < 1:
             raise _impossible("mlp_ratio", self.mlp_ratio, "use 4.0 or another number above 0")
         _check_divides("temporal_heads", self.temporal_heads, "embed_dim", self.embed_dim)
-        for side in ("image_height", "image_width"):
-            _check_divides("patch_size", self.patch_size, side, getattr(self, side))
-        self._validate_vivit() if self.backbone == "vivit" else self._validate_viswin()
+        if self.backbone == "vivit":
+            self._validate_vivit()
+        elif self.backbone == "viswin":
+            self._validate_viswin()
         return self
 
+    def _validate_patches(self) -> None:
+        for side in ("image_height", "image_width"):
+            _check_divides("patch_size", self.patch_size, side, getattr(self, side))
+
     def _validate_vivit(self) -> None:
+        self._validate_patches()
         _check_divides("num_heads", self.num_heads, "embed_dim", self.embed_dim)
 
     def _validate_viswin(self) -> None:
+        self._validate_patches()
         stages = len(self.swin_depths)
         if not stages or len(self.swin_heads) != stages:
             remedy = f"give one number for each of the {stages} stages of swin_depths"

@@ -77,7 +77,7 @@ class SlidingSpotter:
     @torch.inference_mode()
     def _window(self, start: int, length: int, last: bool) -> None:
         tokens = self.tokens[start - self.first :][:length].to(self.device)
-        scores = self.spotter.temporal(tokens[None])[0].float().sigmoid().cpu().numpy()  # (L, C)
+        scores = self.spotter.classify(tokens[None])[0].float().sigmoid().cpu().numpy()  # (L, C)
         head = 0 if start == 0 else self.ignored
         tail = length if last else length - self.ignored
         self._merge(start + head, scores[head:tail])

@@ -27,7 +27,7 @@ from comedian.training.loop import finish, fit
 from comedian.training.masks import draw_masks
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
-from comedian.weights.start import start_spatial
+from comedian.weights.start import Start
 
 STAGE = "distill"
 
@@ -76,7 +76,12 @@ class DistillStep(nn.Module):
 
 
 def distill(
-    halves: Halves, bank: Bank, recipe: DistillRecipe, run: Run, init: str | None = None, preset: str = ""
+    halves: Halves,
+    bank: Bank,
+    recipe: DistillRecipe,
+    run: Run,
+    start: Start | None = None,
+    preset: str = "",
 ) -> None:
     """Run step 2 and save both transformers and the projector to `run.output`.
 
@@ -84,7 +89,8 @@ def distill(
         InputError: a half is not in the bank or shorter than a window, or the start does not fit.
     """
     torch.manual_seed(seed_of(run.seed, "start"))
-    spatial = start_spatial(init, recipe.model, halves)
+    start = start or Start()
+    spatial = start.spatial(recipe.model, halves.geometry)
     temporal = TemporalTransformer(recipe.model)
     if recipe.copy_temporal:
         copy_temporal_from_spatial(spatial, temporal)
@@ -103,7 +109,7 @@ def distill(
     with epochs:
         fit(STAGE, step, recipe.optim, recipe.optim.peak_lr(num_frames), epochs, run, step.after_iteration)
     parts = {"spatial": spatial, "temporal": temporal, "projector": step.projector}
-    finish(run, "distilled", parts, recipe, halves, preset=preset, init=init, parents=[bank.path])
+    finish(run, "distilled", parts, recipe, halves, preset=preset, start=start, parents=[bank.path])
 
 
 def _token_rows(bank: Bank, halves: Halves) -> Iterator[Tensor]:

@@ -16,7 +16,9 @@ from comedian.data.augment import random_view
 from comedian.data.halves import Halves
 from comedian.errors import InputError
 from comedian.formats.actions import Action
+from comedian.formats.frames import Geometry
 from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
+from comedian.models.heads import CLASSES
 from comedian.models.spotter import Spotter
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
 from comedian.spotting.sliding import SlidingSpotter
@@ -27,8 +29,8 @@ from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 from comedian.training.state import interrupted_stage
 from comedian.training.validate import Validation
-from comedian.weights.load import load_trunk, read_weights_header
-from comedian.weights.start import check_start, is_weights, start_spatial
+from comedian.weights.load import with_current_names
+from comedian.weights.start import Start
 
 HEAD_STAGE, FULL_STAGE = "finetune head", "finetune"
 
@@ -46,7 +48,7 @@ class FinetuneStep(nn.Module):
         """Train the head alone, or everything."""
         self.head_only = frozen
         self.spotter.requires_grad_(not frozen)
-        self.spotter.temporal.head.requires_grad_(True)
+        self.spotter.heads.requires_grad_(True)
 
     def train(self, mode: bool = True) -> "FinetuneStep":
         """As nn.Module's, but a frozen trunk stays in eval mode."""
@@ -80,7 +82,7 @@ class FinetuneStep(nn.Module):
 
     def set_extra_state(self, state: dict) -> None:
         """Counterpart of `get_extra_state`."""
-        self.best = state
+        self.best = {**state, "tensors": with_current_names(state["tensors"])}
 
 
 def finetune(
@@ -88,7 +90,7 @@ def finetune(
     actions: Sequence[Sequence[Action]],
     recipe: FinetuneRecipe,
     run: Run,
-    init: str | None = None,
+    start: Start | None = None,
     preset: str = "",
     validation: Validation | None = None,
 ) -> None:
@@ -96,8 +98,8 @@ def finetune(
 
     Args:
         actions: the labelled actions of each half.
-        init: a distilled file: the head's epochs, then all of it. A spatial file, a timm model or
-            None: from scratch, `scratch_epochs` of everything.
+        start: distilled weights: the head's epochs, then all of it. Spatial weights, a timm model or
+            nothing: from scratch, `scratch_epochs` of everything.
         validation: scores every epoch; the best one is kept. None keeps the last.
 
     Raises:
@@ -107,7 +109,8 @@ def finetune(
         what = f"the frames to validate on are {validation.halves.geometry}, those to train on are not"
         raise InputError(what, validation.halves.files[0].path, "extract the frames alike")
     torch.manual_seed(seed_of(run.seed, "start"))
-    spotter, distilled = start_spotter(init, recipe, halves)
+    start = start or Start()
+    spotter, distilled = start_spotter(start, recipe, halves.geometry)
     SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined
     step = FinetuneStep(spotter, recipe)
     labels = [
@@ -121,23 +124,19 @@ def finetune(
     _train(FULL_STAGE, step, full_optim(recipe, distilled), halves, labels, run, validation)
     if step.best["tensors"]:
         spotter.load_state_dict(step.best["tensors"])
-    parts = {"spatial": spotter.spatial, "temporal": spotter.temporal}
-    finish(run, "spotter", parts, recipe, halves, preset=preset, init=init, classes=recipe.classes)
+    parts = {"spatial": spotter.spatial, "temporal": spotter.temporal, "heads": spotter.heads}
+    finish(run, "spotter", parts, recipe, halves, preset=preset, start=start, classes=recipe.classes)
 
 
-def start_spotter(init: str | None, recipe: FinetuneRecipe, halves: Halves) -> tuple[Spotter, bool]:
+def start_spotter(start: Start, recipe: FinetuneRecipe, geometry: Geometry) -> tuple[Spotter, bool]:
     """A spotter with its start, and whether that start was distilled (both transformers)."""
     spotter = Spotter(recipe.model, recipe.classes)
-    spotter.geometry, spotter.spot = halves.geometry, recipe.spot
-    set_prior(spotter.temporal.head, recipe.head_prior)
-    spotter.spatial = start_spatial(init, recipe.model, halves)
-    header = read_weights_header(init) if is_weights(init) else None
-    if header is None or header.kind == "spatial":
-        return spotter, False
-    check_start(init, header, recipe.model, halves, spatial_only=False)
-    _, trunk = load_trunk(init)
-    spotter.temporal.load_state_dict(trunk.state_dict(), strict=False)  # all but the head
-    return spotter, True
+    spotter.geometry, spotter.spot = geometry, recipe.spot
+    set_prior(spotter.heads[CLASSES], recipe.head_prior)
+    spotter.spatial = start.spatial(recipe.model, geometry)
+    temporal = start.temporal(recipe.model, geometry)
+    spotter.temporal = temporal or spotter.temporal
+    return spotter, temporal is not None
 
 
 def set_prior(head: nn.Linear, prior: float) -> None:

@@ -19,7 +19,7 @@ from comedian.training.optim import adamw
 from comedian.training.run import Run
 from comedian.training.schedule import learning_rate, seed_of
 from comedian.training.state import Place, restore, save_state
-from comedian.weights.start import start_files
+from comedian.weights.start import Start
 
 STATE_ITERATIONS = 250  # a long epoch's state is kept this often: minutes of work, a second of writing
 
@@ -125,7 +125,7 @@ def finish(
     halves: Halves,
     *,
     preset: str,
-    init: str | None,
+    start: Start,
     parents: Sequence[Path] = (),
     classes: tuple[str, ...] = (),
 ) -> None:
@@ -134,7 +134,7 @@ def finish(
     Args:
         modules: prefix of the tensors' names ("spatial", "temporal", "projector") -> module.
         preset: the recipe that was named.
-        init: what the stage started from.
+        start: what it started from.
         parents: further files it was made from.
     """
     if distributed.rank() != 0:
@@ -146,7 +146,7 @@ def finish(
         classes=classes,
         geometry=halves.geometry,
         recipe=resolved,
-        provenance=provenance(resolved, [*start_files(init), *parents]),
+        provenance=provenance(resolved, [*start.files, *parents]),
     )
     tensors = {
         f"{prefix}.{name}": value

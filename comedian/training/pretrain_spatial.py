@@ -20,7 +20,7 @@ from comedian.training.epochs import Epochs
 from comedian.training.loop import finish, fit
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
-from comedian.weights.start import start_spatial
+from comedian.weights.start import Start
 
 STAGE = "pretrain-spatial"
 
@@ -67,7 +67,7 @@ class MocoStep(nn.Module):
 
 
 def pretrain_spatial(
-    halves: Halves, recipe: PretrainSpatialRecipe, run: Run, init: str | None = None, preset: str = ""
+    halves: Halves, recipe: PretrainSpatialRecipe, run: Run, start: Start | None = None, preset: str = ""
 ) -> None:
     """Run step 1 over all halves and save the online spatial transformer to `run.output`.
 
@@ -75,7 +75,8 @@ def pretrain_spatial(
         InputError: the frames are too few for one batch, or the start does not fit.
     """
     torch.manual_seed(seed_of(run.seed, "start"))
-    step = MocoStep(start_spatial(init, recipe.model, halves), recipe)
+    start = start or Start()
+    step = MocoStep(start.spatial(recipe.model, halves.geometry), recipe)
     epochs = Epochs(
         halves,
         run,
@@ -87,4 +88,4 @@ def pretrain_spatial(
     )
     with epochs:
         fit(STAGE, step, recipe.optim, recipe.optim.peak_lr(), epochs, run, step.after_iteration)
-    finish(run, "spatial", {"spatial": step.spatial}, recipe, halves, preset=preset, init=init)
+    finish(run, "spatial", {"spatial": step.spatial}, recipe, halves, preset=preset, start=start)

@@ -13,6 +13,7 @@ from torch import nn
 from comedian import distributed
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
+from comedian.weights.load import with_current_names
 
 FORMAT = "comedian training state 2"
 ANEW = "delete it to begin anew"
@@ -74,7 +75,7 @@ def _restore(
     if state["stage"] != stage:
         return Place(stage)
     try:
-        step.load_state_dict(state["step"])
+        step.load_state_dict(with_current_names(state["step"], "spotter."))
         optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())

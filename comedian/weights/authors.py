@@ -1,4 +1,4 @@
-"""The authors' own weights files, read as ours (ref: what a file is, its names and shapes tell).
+"""The authors' own weights files, read as ours; what a file is, its names and shapes tell.
 
 Letters: D width, p patch size, P patches, w window edge, h heads, L tokens of a window, C classes.
 """
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from comedian.errors import InputError
-from comedian.formats.checkpoint import FORMAT, Checkpoint, Header, check_kind
+from comedian.formats.checkpoint import Checkpoint, Header
 from comedian.formats.frames import Geometry
-from comedian.models.spotter import Spotter, described_spotter
+from comedian.models.heads import CLASSES
+from comedian.models.spotter import Spotter
 from comedian.recipes.model import SOCCERNET_CLASSES, ModelRecipe
 from comedian.recipes.stages import SpotRecipe
-from comedian.weights.tensors import is_archive, is_safetensors, read_tensors
+from comedian.weights.tensors import check_names
 
 GEOMETRY = Geometry(fps=2.0, width=398, height=224, sampling="ffmpeg")  # SoccerNet's 224p, ffmpeg -vf fps=2
 IMAGE_EDGE = 224  # pixels; a ViSwin's shapes tell it only where its attention masks are kept
@@ -31,57 +31,41 @@ INNER = ("blocks", "layers", "norm")  # what lies in their spatial_transformer a
 TOKENS = ("cls_token", "mask_token")  # spatial_cls_token, temporal_mask_token
 HEAD = "head_class.layers.0."
 REMEDY = "give a checkpoint of the authors' ViViT or ViSwin"
-SHOWN = 4  # names in an error
 
 
-def load_published(path: str | Path) -> Spotter:
-    """A spotter from the authors' weights, ViViT or ViSwin, of any depth and length; in eval mode.
-
-    Raises:
-        InputError: not such a file, or a tensor is missing, too many or of another shape; it is named.
-    """
-    checkpoint = read_published(path)
-    check_kind(checkpoint.header, "spotter", path)
-    spotter = described_spotter(checkpoint.header, path)
-    spotter.load_state_dict(checkpoint.tensors)
-    return spotter.eval()
+def is_published(tensors: Iterable[str]) -> bool:
+    """Whether tensors of these names are the authors'."""
+    return any(name.startswith("trunk.") for name in tensors)
 
 
-def is_published(path: str | Path) -> bool:
-    """Whether a file may be the authors': torch's archive, or safetensors with a trunk and not ours."""
-    if not Path(path).is_file():
-        return False
-    if not is_safetensors(path):
-        return is_archive(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            ours = FORMAT in (file.metadata() or {}).get("format", "")
-            return not ours and any(name.startswith("trunk.") for name in file.keys())  # noqa: SIM118
-    except SafetensorError:
-        return False
-
-
-def read_published(path: str | Path) -> Checkpoint:
+def published_checkpoint(path: str | Path, tensors: dict[str, Tensor]) -> Checkpoint:
     """The authors' weights with our names and header: a flat state dict, or the Lightning file of a step.
 
-    Of step 1 and 2 the online trunk is taken. Raises as `load_published`, but takes every kind.
+    ViViT or ViSwin, of any depth and length. Of step 1 and 2 the online trunk is taken.
+
+    Args:
+        path: for messages.
+        tensors: by the authors' names.
+
+    Raises:
+        InputError: not such tensors, or one is missing, too many or of another shape; it is named.
     """
-    file = _File(path, read_tensors(path))
+    file = _File(path, tensors)
     header = file.header()
     tensors = {name: value for name, value in file.tensors.items() if not _is_ignored(name)}
     with torch.device("meta"):
         network = Spotter(header.model, header.classes).state_dict()
-    parts = ("spatial.",) if header.kind == "spatial" else ("spatial.", "temporal.")
+    parts = ("spatial.",) if header.kind == "spatial" else ("spatial.", "temporal.", "heads.")
     mask_token = torch.zeros(1, 1, header.model.embed_dim)  # as it starts; without masks they train none
     if header.kind != "spatial":
         tensors.setdefault(file.name("temporal.mask_token"), mask_token)
     wanted = {file.name(ours): ours for ours in network if ours.startswith(parts)}
-    _check_names(wanted, tensors, path)
+    check_names(wanted, tensors, path, REMEDY)
     for name, ours in wanted.items():
         if tensors[name].shape != network[ours].shape:
             found, fitting = tuple(tensors[name].shape), tuple(network[ours].shape)
             raise InputError(f"its {name} is {found}, the others want {fitting}", path, REMEDY)
-    return Checkpoint(header.kind, header, {ours: tensors[name] for name, ours in wanted.items()})
+    return Checkpoint(path, header, {ours: tensors[name] for name, ours in wanted.items()})
 
 
 @dataclass(frozen=True)
@@ -106,10 +90,10 @@ class _File:
         return Header(kind, model, GEOMETRY, classes, recipe=_recipe(model, kind))
 
     def name(self, ours: str) -> str:
-        """Their name of a tensor that we name `spatial.…` or `temporal.…`."""
+        """Their name of a tensor that we name `spatial.…`, `temporal.…` or `heads.classes.…`."""
         part, _, rest = ours.partition(".")
-        if rest.startswith("head."):
-            return HEAD + rest.removeprefix("head.")
+        if part == "heads":
+            return HEAD + rest.removeprefix(f"{CLASSES}.")
         rest = re.sub(r"^layers\.(\d+)\.downsample", _stage_before, rest)
         both = self._has(self._trunk + "spatial_transformer.")
         if both and rest.startswith(INNER):
@@ -146,7 +130,7 @@ class _File:
         return max((int(number) + 1 for number in numbers if number.isdecimal()), default=0)
 
     def _classes(self) -> tuple[str, ...]:
-        num_classes = self._shape("temporal.head.weight", 2)[0]
+        num_classes = self._shape(f"heads.{CLASSES}.weight", 2)[0]
         if num_classes != len(SOCCERNET_CLASSES):
             what = f"has {num_classes} classes, whose names it does not tell; SoccerNet's are "
             raise InputError(what + str(len(SOCCERNET_CLASSES)), self.path, REMEDY)
@@ -210,16 +194,3 @@ def _stage_before(match: re.Match) -> str:
 def _is_ignored(name: str) -> bool:
     """What is no part of the network: transforms, buffers, what steps 1 and 2 train beside the trunk."""
     return name.split(".")[0].endswith("transform") or name.startswith(IGNORED) or name.endswith(BUFFERS)
-
-
-def _check_names(wanted: Iterable[str], found: Iterable[str], path: str | Path) -> None:
-    missing, unexpected = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
-    if missing or unexpected:
-        parts = [f"lacks {_listed(missing)}"] if missing else []
-        parts += [f"has {_listed(unexpected)} too many"] if unexpected else []
-        raise InputError(" and ".join(parts), path, REMEDY)
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

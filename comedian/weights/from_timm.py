@@ -1,28 +1,24 @@
-"""Start a spatial transformer from an image model of timm (ViT for ViViT, Swin for ViSwin).
+"""Weights of timm's image models, for timm's own networks and for ours.
 
-Letters: D width, p patch size, P patches, w window edge, h heads.
+Letters: D width, p patch size.
 """
 
-import math
 from pathlib import Path
+from typing import Any
 
-import timm
-import torch.nn.functional as F
-from timm.layers import resample_abs_pos_embed
-from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from comedian.errors import InputError
-from comedian.models.spatial import SpatialEncoder
-from comedian.recipes.model import TUBELET_FRAMES
-from comedian.weights.tensors import read_tensors
+from comedian.models.spatial import SpatialEncoder, build_spatial
+from comedian.models.timm import check_name, create_model, image_options
+from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
+from comedian.weights.tensors import check_names, read_tensors
 
 PREFIX = "timm:"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".bin"})
-DROPPED = ("head.", "head_dist.", "pre_logits.")  # image classifiers
-BUFFERS = ("relative_position_index", "attn_mask")  # old files hold them; ours computes them
-SHOWN = 4  # parameters that an error names
+BUFFERS = ("relative_position_index", "attn_mask")  # timm keeps them with the weights, ours computes them
 SHOWN_REASON = 300  # characters of another library's error
+FIT = "use a timm model of the recipe's width, depth and patch size"
 
 
 def is_timm(text: str) -> bool:
@@ -38,24 +34,30 @@ def timm_parts(text: str) -> tuple[str, Path | None]:
     return name, Path(file) if file else None
 
 
-def timm_model(name: str, file: Path | None = None) -> nn.Module:
+def timm_model(name: str, file: Path | None = None, **options: Any) -> nn.Module:
     """A timm model without its classifier, with the weights of `file`, or its own (downloaded).
 
+    Args:
+        options: as `timm.create_model` takes them.
+
     Raises:
-        InputError: no such model or file, or its weights cannot be had.
+        InputError: no such model or file, the file's tensors are not the model's, or its weights cannot be
+            had.
     """
     if not name:
         raise InputError("whose weights it holds is not said", file, "write timm:NAME@FILE")
-    if ":" not in name and not timm.is_model(name):
-        raise InputError(f"timm has no model {name!r}", remedy="timm.list_models() lists them")
-    if file is not None and not file.is_file():
-        raise InputError("no such weights file", file, "check the path")
+    if ":" not in name:
+        check_name(name)
+    tensors = None if file is None else read_tensors(file)
     try:
-        model = timm.create_model(name, pretrained=file is None, num_classes=0)
-        if file is not None:
-            model.load_state_dict(_without_classifier(model, load_state_dict(str(file), weights_only=True)))
-        return model
-    except Exception as error:  # of many libraries: the hub's, HTTP, sockets, pickle, timm's own
+        options = {"num_classes": 0, **options}
+        if tensors is None:
+            return create_model(name, pretrained=True, **options)
+        own = _without_classifier(create_model(name, pretrained=False, **options), tensors)
+        # all that is left must fit: timm would let names pass where the number of classes differs
+        overlay = {"state_dict": own, "num_classes": 0}
+        return create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **options)
+    except Exception as error:  # of many libraries: the hub's, HTTP, sockets, torch's, timm's own
         reason = " ".join((str(error) or type(error).__name__).split())
         raise InputError(
             f"cannot get the weights of timm's {name!r}: {reason[:SHOWN_REASON]}",
@@ -64,95 +66,51 @@ def timm_model(name: str, file: Path | None = None) -> nn.Module:
         ) from error
 
 
-def _without_classifier(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict that may hold a classifier, for a model that has none (timm is not strict then)."""
-    heads = model.pretrained_cfg["classifier"] or ()
-    prefixes = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
-    return {key: value for key, value in state.items() if not key.startswith(prefixes)}
+def spatial_from_timm(recipe: ModelRecipe, text: str) -> SpatialEncoder:
+    """A spatial transformer with an image model's weights; a still clip then gives the image's feature.
 
-
-def load_timm_spatial(spatial: SpatialEncoder, text: str) -> None:
-    """Load the weights of a timm image model; a clip of two equal frames then gives the image's feature.
-
-    The 2-D patch embedding is inflated over the tubelet; position tables are interpolated where the
-    grids differ; the classifier is dropped.
+    timm's own loading spreads the patch embedding over both frames and fits position tables to the grid.
 
     Args:
-        text: `timm:NAME`, whose weights are downloaded, `timm:NAME@FILE`, or a file of timm's format alone
-            (.safetensors, .pth, .pt or .bin); `timm:` may be left out.
+        text: `timm:NAME`, whose weights are downloaded, or `timm:NAME@FILE`; for a backbone of timm's the
+            NAME may be left out before a file.
 
     Raises:
         InputError: no such model or file, it cannot be downloaded, or its parameters do not fit.
     """
+    spatial = build_spatial(recipe)
     name, file = timm_parts(text)
-    image = timm_model(name, file).state_dict() if name else read_tensors(file)
+    options = image_options(recipe)
+    if recipe.timm_name:
+        if name not in ("", recipe.timm_name):
+            what = f"is {name}, the recipe's backbone is {recipe.backbone}"
+            raise InputError(what, text, f"write timm:{recipe.timm_name}")
+        image = timm_model(recipe.timm_name, file, **options)
+        spatial.get_submodule("image").load_state_dict(image.state_dict())
+        return spatial
+    if recipe.backbone == "viswin":
+        options["window_size"] = recipe.swin_window
+    found = _as_ours(timm_model(name, file, **options).state_dict())
     wanted = spatial.state_dict()
-    found = {name: value for name, value in image.items() if not _is_dropped(name)}
-    _check_names(wanted, found, text)
-    _check_position(found, text)
-    fitted = {name: _fitted(spatial, name, value) for name, value in found.items()}
-    _check_shapes(wanted, fitted, text)
-    spatial.load_state_dict(fitted)
+    check_names(wanted, found, text, FIT)
+    for key, value in found.items():
+        if value.shape != wanted[key].shape:
+            what = f"its {key} is {tuple(value.shape)}, the recipe wants {tuple(wanted[key].shape)}"
+            raise InputError(what, text, FIT)
+    spatial.load_state_dict(found)
+    return spatial
 
 
-def _is_dropped(name: str) -> bool:
-    return name.startswith(DROPPED) or name.endswith(BUFFERS)
+def _as_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a ViT or Swin of timm, of six channels, as our networks name and shape them."""
+    found = {name: value for name, value in state.items() if not name.endswith(BUFFERS)}
+    if (weight := found.get("patch_embed.proj.weight")) is not None:  # (D, 6, p, p)
+        found["patch_embed.proj.weight"] = weight.unflatten(1, (TUBELET_FRAMES, -1)).transpose(1, 2)
+    return found  # (D, 3, 2, p, p)
 
 
-def _fitted(spatial: SpatialEncoder, name: str, value: Tensor) -> Tensor:
-    """A parameter of the image model as the spatial transformer wants it."""
-    if name == "patch_embed.proj.weight" and value.ndim == 4:  # (D, 3, p, p), halved and doubled in time
-        return value[:, :, None].repeat(1, 1, TUBELET_FRAMES, 1, 1) / TUBELET_FRAMES  # (D, 3, 2, p, p)
-    if name == "pos_embed":  # (1, 1 + P, D)
-        recipe = spatial.recipe
-        grid = [recipe.image_height // recipe.patch_size, recipe.image_width // recipe.patch_size]
-        return resample_abs_pos_embed(value, grid)
-    if name.endswith("relative_position_bias_table"):  # ((2w − 1)², h)
-        return _resampled_bias(value, spatial.get_submodule(name.rpartition(".")[0]).window_size)
-    return value
-
-
-def _resampled_bias(table: Tensor, window_size: tuple[int, int]) -> Tensor:
-    """A table of relative positions, one row an offset, for another window size."""
-    edge = math.isqrt(len(table))  # 2w − 1, of the image model's square windows
-    size = [2 * side - 1 for side in window_size]
-    if [edge, edge] == size or edge * edge != len(table):
-        return table
-    planes = table.T.reshape(1, -1, edge, edge)  # (1, h, 2w − 1, 2w − 1)
-    return F.interpolate(planes, size, mode="bicubic").flatten(2)[0].T
-
-
-def _check_names(wanted: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
-    missing, unexpected = wanted.keys() - found.keys(), found.keys() - wanted.keys()
-    if missing or unexpected:
-        parts = [f"lacks {_listed(missing)}"] if missing else []
-        parts += [f"has {_listed(unexpected)} too many"] if unexpected else []
-        raise InputError(" and ".join(parts), source, "use a plain ViT or Swin of the recipe's depth")
-
-
-def _check_position(found: dict[str, Tensor], source: str) -> None:
-    """timm's position embedding is that of the class token and a square of patches."""
-    if "pos_embed" in found:
-        num_patches = found["pos_embed"].shape[1] - 1
-        if math.isqrt(num_patches) ** 2 != num_patches:
-            raise InputError(
-                f"its pos_embed is not a class token and a square grid: {num_patches + 1} positions",
-                source,
-                "use a ViT with a class token",
-            )
-
-
-def _check_shapes(wanted: dict[str, Tensor], fitted: dict[str, Tensor], source: str) -> None:
-    for name, value in fitted.items():
-        if value.shape != wanted[name].shape:
-            raise InputError(
-                f"its {name} is {tuple(value.shape)}, the recipe wants {tuple(wanted[name].shape)}",
-                source,
-                "use a timm model of the recipe's width and patch size",
-            )
-
-
-def _listed(names: set[str]) -> str:
-    names = sorted(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def _without_classifier(model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a file, without the classifier that it may hold."""
+    heads = model.pretrained_cfg.get("classifier") or ()
+    prefixes = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
+    return {key: value for key, value in tensors.items() if not key.startswith(prefixes)}

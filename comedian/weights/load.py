@@ -5,6 +5,7 @@ by a name of the Hugging Face hub (`comedian.weights.hub`).
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,18 +16,22 @@ from comedian.formats.checkpoint import (
     MAKER,
     Checkpoint,
     Header,
-    check_kind,
-    load_checkpoint,
-    read_header,
+    is_ours,
+    parsed_checkpoint,
+    read_safetensors,
     save_checkpoint,
 )
-from comedian.models.spatial import SpatialEncoder
-from comedian.models.spotter import Spotter, build_spatial, described_spotter
+from comedian.models.spatial import SpatialEncoder, build_spatial
+from comedian.models.spotter import Spotter
 from comedian.models.temporal import TemporalTransformer
-from comedian.weights.authors import is_published, read_published
+from comedian.recipes.resolve import merge
+from comedian.recipes.stages import SpotRecipe
+from comedian.weights.authors import is_published, published_checkpoint
 from comedian.weights.hub import fetch
+from comedian.weights.tensors import is_archive, read_tensors
 
 Network = TypeVar("Network", bound=nn.Module)
+RENAMED = {"temporal.head.": "heads.classes."}  # how older versions named tensors -> how they are named now
 
 
 def save_spotter(
@@ -52,8 +57,8 @@ def save_spotter(
     save_checkpoint(path, "spotter", spotter.state_dict(), header)
 
 
-def load_weights(path: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Checkpoint:
-    """Read a weights file: ours, the authors', or either by its name on the hub.
+def load_weights(name: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Checkpoint:
+    """Read a weights file once: ours, the authors', or either by its name on the hub.
 
     Args:
         expect: the kind, or kinds, that will do.
@@ -61,47 +66,67 @@ def load_weights(path: str | Path, expect: str | Collection[str] = tuple(MAKER))
     Raises:
         InputError: the file is missing, damaged, neither's, or of another kind; or it cannot be fetched.
     """
-    path = fetch(path)
-    if not is_published(path):
-        return load_checkpoint(path, expect)
-    checkpoint = read_published(path)
-    check_kind(checkpoint.header, expect, path)
-    return checkpoint
+    path = fetch(name)
+    if Path(path).is_file() and is_archive(path):
+        return published_checkpoint(path, read_tensors(path)).check_kind(expect)
+    metadata, tensors = read_safetensors(path)
+    if not is_ours(metadata) and is_published(tensors):
+        return published_checkpoint(path, tensors).check_kind(expect)
+    checkpoint = parsed_checkpoint(path, metadata, tensors).check_kind(expect)
+    return replace(checkpoint, tensors=with_current_names(tensors))
 
 
-def read_weights_header(path: str | Path) -> Header:
-    """What a weights file says about itself, the authors' by its shapes; raises as `load_weights`."""
-    path = fetch(path)
-    return read_published(path).header if is_published(path) else read_header(path)
+def with_current_names(tensors: dict[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
+    """Tensors of a file of any version, by the names they have in this one.
+
+    Args:
+        prefix: that all names begin with.
+    """
+    current = {}
+    for name, tensor in tensors.items():
+        for old, new in RENAMED.items():
+            if name.startswith(prefix + old):
+                name = prefix + new + name.removeprefix(prefix + old)
+        current[name] = tensor
+    return current
 
 
 def load_spotter(path: str | Path) -> Spotter:
     """A spotter in eval mode on the CPU, with `geometry`, `mean`, `std` and `spot` as it was trained."""
     checkpoint = load_weights(path, expect="spotter")
-    return _filled(described_spotter(checkpoint.header, path), checkpoint.tensors, path)
+    header = checkpoint.header
+    spotter = Spotter(header.model, header.classes)
+    spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
+    spotter.spot = merge(SpotRecipe(), header.recipe.get("spot", {}), str(path))
+    return _filled(spotter, checkpoint.tensors, path)
 
 
 def load_spatial(path: str | Path) -> SpatialEncoder:
     """The spatial transformer of any weights file, in eval mode."""
-    return _spatial(load_weights(path), path)
+    return spatial_of(load_weights(path))
 
 
 def load_trunk(path: str | Path) -> tuple[SpatialEncoder, TemporalTransformer]:
-    """Both transformers of a distilled or spotter file, in eval mode and without the head."""
+    """Both transformers of a distilled or spotter file, in eval mode."""
     checkpoint = load_weights(path, expect=("distilled", "spotter"))
-    temporal = TemporalTransformer(checkpoint.header.model)
-    tensors = _under("temporal.", checkpoint.tensors)
-    trunk = {name: tensor for name, tensor in tensors.items() if not name.startswith("head.")}
-    return _spatial(checkpoint, path), _filled(temporal, trunk, path)
+    return spatial_of(checkpoint), temporal_of(checkpoint)
 
 
-def _spatial(checkpoint: Checkpoint, path: str | Path) -> SpatialEncoder:
-    spatial = build_spatial(checkpoint.header.model)
-    return _filled(spatial, _under("spatial.", checkpoint.tensors), path)
+def spatial_of(checkpoint: Checkpoint) -> SpatialEncoder:
+    """The spatial transformer of weights of any kind, in eval mode."""
+    return _part(build_spatial(checkpoint.header.model), "spatial.", checkpoint)
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def temporal_of(checkpoint: Checkpoint) -> TemporalTransformer:
+    """The temporal transformer of distilled weights or a spotter, in eval mode."""
+    return _part(TemporalTransformer(checkpoint.header.model), "temporal.", checkpoint)
+
+
+def _part(network: Network, prefix: str, checkpoint: Checkpoint) -> Network:
+    """Fill a part of a network with the tensors whose names begin so."""
+    found = checkpoint.tensors.items()
+    tensors = {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
+    return _filled(network, tensors, checkpoint.path)
 
 
 def _filled(network: Network, tensors: dict[str, Tensor], path: str | Path) -> Network:

@@ -1,59 +1,99 @@
-"""Where a stage starts from and what it leaves: initial weights, the finished checkpoint."""
+"""What a step starts from, `--init`."""
 
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
-from comedian.data.halves import Halves
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Header
-from comedian.models.spatial import SpatialEncoder
-from comedian.models.spotter import build_spatial
+from comedian.formats.checkpoint import Checkpoint, Header
+from comedian.formats.frames import Geometry
+from comedian.formats.provenance import fingerprint
+from comedian.models.spatial import SpatialEncoder, build_spatial
+from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import ModelRecipe
-from comedian.weights.from_timm import is_timm, load_timm_spatial, timm_parts
-from comedian.weights.hub import fetch
-from comedian.weights.load import load_spatial, read_weights_header
+from comedian.weights.from_timm import is_timm, spatial_from_timm, timm_parts
+from comedian.weights.load import load_weights, spatial_of, temporal_of
 
 TEMPORAL_FIELDS = ("num_tokens", "temporal_depth", "temporal_heads", "drop_path")
 
 
-def is_weights(init: str | None) -> bool:
-    """Whether `--init` names weights of a step, ours or the authors' (and not nothing, or a timm model)."""
-    return init is not None and not is_timm(init)
+class Start:
+    """Nothing, weights of a step (ours or the authors', also on the hub), or an image model of timm.
 
+    A weights file is read once, when the start is made.
 
-def start_files(init: str | None) -> list[Path]:
-    """The local files that a start is read from."""
-    if is_weights(init):
-        return [Path(fetch(init))]
-    file = timm_parts(init)[1] if init else None
-    return [file] if file else []
+    Attributes:
+        text: what was named, or None.
 
+    Raises:
+        InputError: the weights are missing or damaged, or cannot be fetched.
+    """
 
-def start_spatial(init: str | None, model: ModelRecipe, halves: Halves) -> SpatialEncoder:
-    """A spatial transformer: random, from `timm:NAME` or `timm:NAME@FILE`, or from weights of a step."""
-    spatial = build_spatial(model)
-    if is_weights(init):
-        check_start(init, read_weights_header(init), model, halves, spatial_only=True)
-        spatial.load_state_dict(load_spatial(init).state_dict())
-    elif init is not None:
-        load_timm_spatial(spatial, init)
-    return spatial
+    def __init__(self, text: str | None = None):
+        self.text = text
+        self._checkpoint: Checkpoint | None = None
+        if text is not None and not is_timm(text):
+            self._checkpoint = load_weights(text)
 
+    @property
+    def header(self) -> Header | None:
+        """What weights of a step say about themselves; None for other starts."""
+        return None if self._checkpoint is None else self._checkpoint.header
 
-def check_start(init: str, header: Header, model: ModelRecipe, halves: Halves, spatial_only: bool) -> None:
-    """Raise InputError unless a start fits the recipe's network and the frames."""
-    ignored = TEMPORAL_FIELDS if spatial_only else ("drop_path",)
-    wanted, found = asdict(model), asdict(header.model)
-    for key in wanted.keys() - set(ignored):
-        if wanted[key] != found[key]:
+    @property
+    def files(self) -> list[Path]:
+        """The local files it is read from."""
+        if self._checkpoint is not None:
+            return [Path(self._checkpoint.path)]
+        file = timm_parts(self.text)[1] if self.text else None
+        return [file] if file else []
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """What tells it from other starts, wherever its file lies."""
+        return fingerprint(self.text)
+
+    def spatial(self, model: ModelRecipe, geometry: Geometry) -> SpatialEncoder:
+        """The spatial transformer of a recipe, for frames of a geometry, as it starts.
+
+        Raises:
+            InputError: the start is of another network or of other frames, or cannot be had.
+        """
+        if self.text is not None and self._checkpoint is None:
+            return spatial_from_timm(model, self.text)
+        spatial = build_spatial(model)
+        if self._checkpoint is not None:
+            self._check(self._checkpoint.header, model, geometry, TEMPORAL_FIELDS)
+            spatial.load_state_dict(spatial_of(self._checkpoint).state_dict())
+        return spatial
+
+    def temporal(self, model: ModelRecipe, geometry: Geometry) -> TemporalTransformer | None:
+        """The temporal transformer, where the start has one (distilled weights, or a spotter).
+
+        Raises:
+            InputError: it is of another network or of other frames.
+        """
+        if self._checkpoint is None or self._checkpoint.kind == "spatial":
+            return None
+        self._check(self._checkpoint.header, model, geometry, ("drop_path",))
+        temporal = TemporalTransformer(model)
+        temporal.load_state_dict(temporal_of(self._checkpoint).state_dict())
+        return temporal
+
+    def _check(
+        self, header: Header, model: ModelRecipe, geometry: Geometry, ignored: tuple[str, ...]
+    ) -> None:
+        wanted, found = asdict(model), asdict(header.model)
+        for key in wanted.keys() - set(ignored):
+            if wanted[key] != found[key]:
+                raise InputError(
+                    f"was trained with model.{key} = {found[key]}, the recipe says {wanted[key]}",
+                    self.text,
+                    "use the recipe it was trained with",
+                )
+        if header.geometry != geometry:
             raise InputError(
-                f"was trained with model.{key} = {found[key]}, the recipe says {wanted[key]}",
-                init,
-                "use the recipe it was trained with",
+                f"was trained on frames of {header.geometry}, these are {geometry}",
+                self.text,
+                "extract the frames alike",
             )
-    if header.geometry != halves.geometry:
-        raise InputError(
-            f"was trained on frames of {header.geometry}, these are {halves.geometry}",
-            init,
-            "extract the frames alike",
-        )

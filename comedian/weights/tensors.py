@@ -1,6 +1,7 @@
 """Weights files of others: tensors by name, from safetensors or torch's archive. No pickled code runs."""
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import safetensors.torch
@@ -8,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from comedian.errors import InputError
+from comedian.errors import InputError, some_of
 
+SHOWN = 4  # names in an error
 WRAPPERS = ("model", "state_dict")  # under which training programs keep the tensors
 SETTINGS = (
     "omegaconf.",
@@ -57,6 +59,15 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError("holds more than tensors by name", path, "save a state_dict")
     return state
+
+
+def check_names(wanted: Iterable[str], found: Iterable[str], source: str | Path, remedy: str) -> None:
+    """Raise InputError, with the first names, unless there are the wanted tensors and no others."""
+    missing, unexpected = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+    if missing or unexpected:
+        parts = [f"lacks {some_of(missing, SHOWN)}"] if missing else []
+        parts += [f"has {some_of(unexpected, SHOWN)} too many"] if unexpected else []
+        raise InputError(" and ".join(parts), source, remedy)
 
 
 def is_safetensors(path: str | Path) -> bool:

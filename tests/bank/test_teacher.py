@@ -21,7 +21,7 @@ from comedian.formats.bank import Bank
 from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.frames import FramesFile, Geometry, write_frames
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
-from comedian.models.spotter import build_spatial
+from comedian.models.spatial import build_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.bank import BankRecipe
 from comedian.recipes.model import ModelRecipe
@@ -72,7 +72,7 @@ def save(path: Path, kind: str, geometry: Geometry = GEOMETRY) -> tuple:
     torch.manual_seed(1)
     spatial, temporal = (
         build_spatial(MODEL).eval(),
-        TemporalTransformer(MODEL, 3 if kind == "spotter" else 0).eval(),
+        TemporalTransformer(MODEL).eval(),
     )
     parts = {"spatial": spatial} | ({} if kind == "spatial" else {"temporal": temporal})
     tensors = {
@@ -117,7 +117,6 @@ def test_a_spatial_teacher_gives_a_row_for_each_tubelet(frames, tmp_path, batch_
 @pytest.mark.parametrize("kind", ["distilled", "spotter"])
 def test_a_trunk_gives_its_output_before_the_head(frames, tmp_path, kind):
     spatial, temporal = save(tmp_path / "t.safetensors", kind)
-    temporal.head = torch.nn.Identity()
     bank = bank_of(tmp_path / "t.safetensors", frames, tmp_path)
     with torch.inference_mode():
         first, second = (
@@ -213,7 +212,7 @@ def test_without_a_network_a_timm_teacher_is_one_line(monkeypatch, tmp_path):
         (f"timm:{TIMM}.no_such_tag", "cannot get the weights"),
         ("timm:text.pth", "text.pth: whose weights it holds is not said; write timm:NAME@FILE"),
         (f"timm:{TIMM}@missing.pth", "missing.pth: no such weights file"),
-        (f"timm:{TIMM}@text.pth", "text.pth: cannot get the weights"),
+        (f"timm:{TIMM}@text.pth", "text.pth: is not a readable file of tensors"),
         (f"timm:{TIMM}@other.safetensors", "other.safetensors: cannot get the weights"),
         ("missing.safetensors", "missing.safetensors: no such weights file"),
         ("text.pth", "is not a safetensors file"),

@@ -19,7 +19,8 @@ from _plain import PlainDistill, PlainFinetune, PlainMoco, unfused
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from comedian.models.spotter import Spotter, build_spatial
+from comedian.models.spatial import build_spatial
+from comedian.models.spotter import Spotter
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.resolve import resolve

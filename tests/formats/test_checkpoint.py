@@ -55,7 +55,7 @@ def test_round_trip(path):
 def test_the_header_is_plain_json_that_other_programs_read(path):
     with safe_open(path, framework="numpy") as file:
         values = {name: json.loads(text) for name, text in file.metadata().items()}
-    assert (values["format"], values["version"], values["kind"]) == ("comedian weights", 1, "spotter")
+    assert (values["format"], values["version"], values["kind"]) == ("comedian weights", 2, "spotter")
     assert values["geometry"] == {"fps": 2.0, "width": 398, "height": 224, "sampling": "screen"}
     assert values["provenance"]["command"] == "finetune a b"
 
@@ -98,7 +98,7 @@ def test_foreign_weights(tmp_path, metadata):
 
 
 def test_newer_version(path, monkeypatch):
-    monkeypatch.setattr(module, "VERSION", 2)
+    monkeypatch.setattr(module, "VERSION", 3)
     save_checkpoint(path, "spotter", TENSORS, HEADER)
     monkeypatch.undo()
     assert "a.safetensors: was written by a newer version; update comedian" in refused(path)

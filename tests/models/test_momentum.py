@@ -45,9 +45,9 @@ def test_twin_is_frozen_and_does_not_own_the_online_network():
 
 
 def test_momentum_goes_to_one_by_a_cosine():
-    assert ema_momentum(0, 100) == pytest.approx(0.99, abs=1e-12)
-    assert ema_momentum(50, 100) == pytest.approx(0.995, abs=1e-12)
-    assert ema_momentum(100, 100) == 1
+    assert ema_momentum(0, 100, 0.99) == pytest.approx(0.99, abs=1e-12)
+    assert ema_momentum(50, 100, 0.99) == pytest.approx(0.995, abs=1e-12)
+    assert ema_momentum(100, 100, 0.99) == 1
     assert ema_momentum(25, 100, start=0.5) == pytest.approx(1 - 0.25 * (1 + 0.5**0.5))
 
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from comedian.errors import InputError
 from comedian.models.blocks import TubeletEmbed, drop_path_rates
-from comedian.models.spotter import Spotter, build_spatial, copy_temporal_from_spatial
+from comedian.models.spatial import build_spatial
+from comedian.models.spotter import Spotter, copy_temporal_from_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import ModelRecipe
 
@@ -48,7 +49,7 @@ def test_spotter_is_temporal_after_spatial(recipe):
     logits = spotter(video)
     assert logits.shape == (2, 5, 3)
     assert spotter.classes == CLASSES
-    assert torch.equal(logits, spotter.temporal(spotter.spatial(video)))
+    assert torch.equal(logits, spotter.classify(spotter.spatial(video)))
 
 
 @both
@@ -68,13 +69,13 @@ def test_masked_tubelets_are_not_looked_at_and_change_nothing_else(recipe):
     kept = spotter.spatial(video, keep=~mask)
     torch.testing.assert_close(kept[~mask], spotter.spatial(video)[~mask], rtol=1e-5, atol=1e-5)
     assert torch.equal(kept[mask], torch.zeros(3, 24))
-    full = spotter.temporal(spotter.spatial(video), mask)
+    full = spotter.classify(spotter.spatial(video), mask)
     torch.testing.assert_close(spotter(video, mask), full, rtol=1e-5, atol=1e-5)
     video = video.unflatten(2, (5, 2)).transpose(1, 2).clone()
     video[mask] = float("nan")
     hidden = spotter(video.transpose(1, 2).flatten(2, 3), mask)
     torch.testing.assert_close(hidden, full, rtol=1e-5, atol=1e-5)
-    assert not torch.allclose(hidden, spotter.temporal(spotter.spatial(video_of(recipe))), atol=1e-3)
+    assert not torch.allclose(hidden, spotter.classify(spotter.spatial(video_of(recipe))), atol=1e-3)
 
 
 @both
@@ -123,7 +124,7 @@ def test_tubelet_embedding_is_the_3d_convolution():
 
 def test_time_embedding_comes_after_the_mask_token():
     temporal = spotter_of(VIVIT).temporal
-    temporal.blocks, temporal.norm, temporal.head = nn.Identity(), nn.Identity(), nn.Identity()
+    temporal.blocks, temporal.norm = nn.Identity(), nn.Identity()
     tokens, mask = torch.randn(1, 4, 24), torch.tensor([[False, True, False, False]])
     out = temporal(tokens, mask)
     torch.testing.assert_close(out[0, 1], temporal.mask_token[0, 0] + temporal.time_embed[0, 1])
@@ -141,13 +142,12 @@ def test_initial_values():
     torch.manual_seed(0)
     spotter = Spotter(ModelRecipe(depth=1, temporal_depth=1), [f"class {i}" for i in range(17)])
     assert not spotter.temporal.mask_token.any()
-    assert not spotter.temporal.head.bias.any()
-    assert spotter.temporal.head.weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert not spotter.heads.classes.bias.any()
+    assert spotter.heads.classes.weight.std().item() == pytest.approx(0.01, rel=0.05)
     for block in (spotter.spatial.blocks[0], spotter.temporal.blocks[0]):
         assert block.attn.qkv.weight.std().item() == pytest.approx(0.02, rel=0.02)
         assert not block.attn.qkv.bias.any()
         assert block.norm1.eps == 1e-6
-    assert isinstance(TemporalTransformer(VIVIT).head, nn.Identity)
 
 
 @both
@@ -204,7 +204,11 @@ def test_temporal_blocks_that_cannot_start_from_spatial_ones():
 @pytest.mark.parametrize(
     ("recipe", "change", "words"),
     [
-        (VIVIT, {"backbone": "resnet"}, "model.backbone = resnet cannot be built; use vivit or viswin"),
+        (
+            VIVIT,
+            {"backbone": "resnet"},
+            "model.backbone = resnet cannot be built; use vivit, viswin or timm:NAME",
+        ),
         (VIVIT, {"num_heads": 5}, "model.num_heads = 5 .* must divide embed_dim, which is 24"),
         (VIVIT, {"temporal_heads": 0}, "model.temporal_heads = 0 .* whole number from 1"),
         (VIVIT, {"image_width": 50}, "model.patch_size = 16 .* must divide image_width, which is 50"),

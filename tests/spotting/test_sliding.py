@@ -27,7 +27,7 @@ def small_spotter(num_tokens=8, seed=0):
     torch.manual_seed(seed)
     recipe = ModelRecipe(**SMALL, num_tokens=num_tokens, temporal_depth=1)
     spotter = Spotter(recipe, ("Goal", "Foul", "Corner")).eval()
-    torch.nn.init.normal_(spotter.temporal.head.weight, std=1.0)
+    torch.nn.init.normal_(spotter.heads.classes.weight, std=1.0)
     spotter.geometry = Geometry(fps=2.0, width=16, height=16, sampling="screen")
     return spotter
 

@@ -48,6 +48,7 @@ from comedian.training.pretrain_spatial import pretrain_spatial
 from comedian.training.run import Run
 from comedian.training.validate import Validation
 from comedian.weights.load import load_spotter
+from comedian.weights.start import Start
 
 CPU = torch.device("cpu")
 CLASSES = ("Goal", "Foul")
@@ -155,7 +156,7 @@ def write_weights(path: Path, kind: str, halves: Halves, model: ModelRecipe = MO
     torch.manual_seed(2)
     tensors = Spotter(model, CLASSES).state_dict()
     if kind != "spotter":
-        tensors = {name: value for name, value in tensors.items() if ".head." not in name}
+        tensors = {name: value for name, value in tensors.items() if "heads." not in name}
     if kind == "spatial":
         tensors = {name: value for name, value in tensors.items() if name.startswith("spatial.")}
     classes = CLASSES if kind == "spotter" else ()
@@ -176,13 +177,14 @@ def train(folder: Path, stage: str, run: Run, recipe=None, init: str | None = "d
     before = {"distill": "spatial", "queue": "spatial", "finetune": "distilled"}
     if init == "default":
         init = str(folder / f"{before[stage]}.safetensors") if stage in before else None
+    start = Start(init)
     if stage == "pretrain":
-        pretrain_spatial(halves, recipe, run, init)
+        pretrain_spatial(halves, recipe, run, start)
     elif stage == "finetune":
         actions = some_actions(halves)
-        finetune(halves, actions, recipe, run, init, validation=Validation(halves, actions))
+        finetune(halves, actions, recipe, run, start, validation=Validation(halves, actions))
     else:
-        distill(halves, Bank(folder / "bank.h5"), recipe, run, init)
+        distill(halves, Bank(folder / "bank.h5"), recipe, run, start)
 
 
 def calm(recipe):

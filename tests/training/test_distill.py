@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
 from comedian.formats.checkpoint import load_checkpoint
-from comedian.models.spotter import build_spatial
+from comedian.models.spatial import build_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.training import distill as module
 from comedian.training.distill import DistillStep, distill
 from comedian.training.run import Run
 from comedian.weights.load import load_trunk
+from comedian.weights.start import Start
 from tests.training.stages import (
     CPU,
     DISTILL,
@@ -172,7 +173,7 @@ def test_tokens_take_the_row_nearest_to_the_middle_of_their_frames(inputs, tmp_p
         return step.projector[0].weight.sum()
 
     monkeypatch.setattr(DistillStep, "forward", watched)
-    distill(halves, bank, DISTILL, a_run(), str(inputs / "spatial.safetensors"))
+    distill(halves, bank, DISTILL, a_run(), Start(str(inputs / "spatial.safetensors")))
     starts = set()
     for frames, rows in seen:
         for window, own in zip(frames[:, :, 0, 0].tolist(), rows.tolist(), strict=True):

@@ -16,6 +16,7 @@ from comedian.training import loop
 from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim, set_prior
 from comedian.training.validate import Validation
 from comedian.weights.load import load_spotter
+from comedian.weights.start import Start
 from tests.training.conftest import interrupted
 from tests.training.stages import (
     CLASSES,
@@ -69,7 +70,7 @@ def test_the_head_stage_trains_nothing_but_the_head(inputs, a_run, stages, calls
     train(inputs, "finetune", a_run())
     _, before, after = stages[HEAD_STAGE]
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
-    assert changed == {"spotter.temporal.head.weight", "spotter.temporal.head.bias"}
+    assert changed == {"spotter.heads.classes.weight", "spotter.heads.classes.bias"}
     of_distilled = load_file(inputs / "distilled.safetensors")
     assert all(torch.equal(after[f"spotter.{name}"], value) for name, value in of_distilled.items())
     steps = 2 * FINETUNE.windows_per_game // FINETUNE.head.batch_size
@@ -142,7 +143,9 @@ def test_from_scratch_the_second_stage_is_longer():
 
 def test_a_spatial_start_is_loaded_and_the_rest_is_new(inputs, halves):
     torch.manual_seed(5)
-    spotter, distilled = module.start_spotter(str(inputs / "spatial.safetensors"), FINETUNE, halves)
+    spotter, distilled = module.start_spotter(
+        Start(str(inputs / "spatial.safetensors")), FINETUNE, halves.geometry
+    )
     start = load_file(inputs / "spatial.safetensors")
     assert not distilled
     assert all(torch.equal(spotter.state_dict()[name], value) for name, value in start.items())

@@ -86,7 +86,7 @@ def test_windows_arrive_with_the_labels_of_their_frames(halves, a_run, monkeypat
 
     def watched(step, frames, labels, generator):
         seen.append((frames.clone(), labels))
-        return step.spotter.temporal.head.weight.sum()
+        return step.spotter.heads.classes.weight.sum()
 
     monkeypatch.setattr(FinetuneStep, "forward", watched)
     actions = [[Action(file.half, 5250, "Foul")] for file in halves.files]  # frames 10 and 11

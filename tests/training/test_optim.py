@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from comedian.formats.bank import Bank
-from comedian.models.spotter import Spotter, build_spatial
+from comedian.models.spatial import build_spatial
+from comedian.models.spotter import Spotter
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.stages import OptimRecipe
 from comedian.training.distill import DistillStep
@@ -70,7 +71,7 @@ def test_a_frozen_trunk_leaves_the_head_alone():
     step = FinetuneStep(Spotter(MODEL, FINETUNE.classes), FINETUNE)
     step.freeze_trunk(True)
     decayed, plain = decay_groups(step, 0.05)
-    head = step.spotter.temporal.head
+    head = step.spotter.heads.classes
     assert ids(decayed["params"]) == {id(head.weight)}
     assert ids(plain["params"]) == {id(head.bias)}
 

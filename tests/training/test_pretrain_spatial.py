@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from comedian.errors import InputError
 from comedian.formats.checkpoint import load_checkpoint
 from comedian.models.momentum import MomentumTwin, ema_momentum
-from comedian.models.spotter import build_spatial
+from comedian.models.spatial import build_spatial
 from comedian.training import pretrain_spatial as module
 from comedian.training.pretrain_spatial import MocoStep
 from tests.training.stages import MODEL, PRETRAIN, calm, generator, noise, train
@@ -116,7 +116,7 @@ def test_momentum_rises_with_every_step_of_a_run(inputs, a_run, monkeypatch):
     records = []
     train(inputs, "pretrain", a_run(records=records))
     steps = (15 + 12 + 13) // 8  # a clip a second
-    assert used == [ema_momentum(number, 3 * steps) for number in range(3 * steps)]
+    assert used == [ema_momentum(number, 3 * steps, 0.99) for number in range(3 * steps)]
     assert used[0] == 0.99
     assert used == sorted(used)
     assert [record["stage"] for record in records] == ["pretrain-spatial"] * 3

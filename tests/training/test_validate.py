@@ -16,7 +16,7 @@ from tests.training.stages import CLASSES, CPU, FINETUNE, MODEL, some_actions
 def spotter(halves):
     torch.manual_seed(0)
     spotter = Spotter(MODEL, CLASSES)
-    torch.nn.init.normal_(spotter.temporal.head.weight)
+    torch.nn.init.normal_(spotter.heads.classes.weight)
     spotter.geometry, spotter.spot = halves.geometry, FINETUNE.spot
     return spotter
 

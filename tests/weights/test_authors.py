@@ -12,8 +12,7 @@ from comedian.errors import InputError
 from comedian.formats.frames import Geometry
 from comedian.recipes.model import SOCCERNET_CLASSES
 from comedian.recipes.resolve import resolve
-from comedian.weights.authors import load_published
-from comedian.weights.load import load_spatial, load_spotter, load_trunk, read_weights_header
+from comedian.weights.load import load_spatial, load_spotter, load_trunk, load_weights
 from tests.models.authors import Model, ViSwin, ViViT, lightning_file
 
 NETWORKS = {
@@ -42,7 +41,7 @@ def save(model: Model, path: Path) -> Path:
 def test_logits_are_the_authors(name, tmp_path):
     kind, shape, image = NETWORKS[name]
     model = Model(kind(**shape)).eval()
-    spotter = load_published(save(model, tmp_path / "authors.pth"))
+    spotter = load_spotter(save(model, tmp_path / "authors.pth"))
     length = model.trunk.transformer.length
     video = torch.randn(1 if image == 224 else 2, 3, 2 * length, image, image)
     logits = model(video)
@@ -50,7 +49,7 @@ def test_logits_are_the_authors(name, tmp_path):
     torch.testing.assert_close(spotter(video), logits, rtol=0, atol=1e-5)
     tokens = model.trunk.transformer.spatial(video).unflatten(0, (-1, length))
     torch.testing.assert_close(spotter.spatial(video), tokens, rtol=0, atol=1e-5)
-    torch.testing.assert_close(spotter.temporal(tokens), logits, rtol=0, atol=1e-5)
+    torch.testing.assert_close(spotter.classify(tokens), logits, rtol=0, atol=1e-5)
 
 
 @both
@@ -58,33 +57,33 @@ def test_networks_trained_without_masks_hold_no_mask_token(kind, tmp_path):
     model = Model(kind()).eval()
     state = {name: value for name, value in model.state_dict().items() if "mask_token" not in name}
     torch.save(state, tmp_path / "authors.pth")
-    assert not load_published(tmp_path / "authors.pth").temporal.mask_token.any()
+    assert not load_spotter(tmp_path / "authors.pth").temporal.mask_token.any()
 
 
 @both
 def test_what_no_file_says_is_known(kind, tmp_path):
     model = Model(kind(length=64, temporal_depth=6))
-    spotter = load_published(save(model, tmp_path / "authors.pth"))
+    spotter = load_spotter(save(model, tmp_path / "authors.pth"))
     assert not spotter.training
     assert spotter.geometry == Geometry(fps=2.0, width=398, height=224, sampling="ffmpeg")
     assert (spotter.classes, spotter.mean, spotter.std) == (SOCCERNET_CLASSES, 0.45, 0.225)
     assert (spotter.spot.ignored_seconds, spotter.spot.merge) == (12.0, "max")
     assert (spotter.recipe.num_tokens, spotter.recipe.temporal_depth) == (64, 6)
     assert torch.equal(spotter.temporal.mask_token, model.trunk.transformer.temporal_mask_token)
-    preset = read_weights_header(tmp_path / "authors.pth").recipe["preset"]
+    preset = load_weights(tmp_path / "authors.pth").header.recipe["preset"]
     assert preset == ("vivit-tiny" if kind is ViViT else "viswin-tiny")
 
 
 @pytest.mark.parametrize(("length", "seconds"), [(64, 12.0), (48, 12.0), (32, 8.0), (3, 0.0)])
 def test_shorter_windows_ignore_no_more_than_a_quarter(length, seconds, tmp_path):
     path = save(Model(ViViT(length=length)), tmp_path / "authors.pth")
-    assert load_published(path).spot.ignored_seconds == seconds
+    assert load_spotter(path).spot.ignored_seconds == seconds
 
 
 @pytest.mark.parametrize(("width", "preset"), [(192, "vivit-tiny"), (384, "vivit-small")])
 def test_the_papers_networks_are_the_presets(width, preset, tmp_path):
     network = ViViT(width=width, depth=12, image=224, patch=16, length=64, temporal_depth=6)
-    header = read_weights_header(save(Model(network), tmp_path / "authors.pth"))
+    header = load_weights(save(Model(network), tmp_path / "authors.pth")).header
     assert header.recipe["preset"] == preset
     assert header.model == resolve("finetune", preset).model
 
@@ -96,7 +95,7 @@ def test_viswin_tiny_is_the_preset(tmp_path):
     state = {f"trunk.transformer.{name}": torch.empty(1).expand(value.shape) for name, value in
              network.state_dict().items()}  # fmt: skip
     torch.save(state, tmp_path / "authors.pth")
-    header = read_weights_header(tmp_path / "authors.pth")
+    header = load_weights(tmp_path / "authors.pth").header
     assert (header.kind, header.model) == ("distilled", resolve("finetune", "viswin-tiny").model)
 
 
@@ -107,7 +106,7 @@ def test_safetensors_and_old_archives_hold_the_same(kind, tmp_path):
     torch.save(state, tmp_path / "new.pth")
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     torch.save({"state_dict": state, "epoch": 3}, tmp_path / "authors.ckpt")
-    first, *others = (load_published(path).state_dict() for path in sorted(tmp_path.iterdir()))
+    first, *others = (load_spotter(path).state_dict() for path in sorted(tmp_path.iterdir()))
     assert len(others) == 3
     for other in others:
         assert all(torch.equal(first[name], other[name]) for name in first)
@@ -120,16 +119,16 @@ def test_a_tensor_missing_or_too_many_is_named(network, tmp_path):
     for name in [name for name in state if not any(word in name for word in ignored)][::3]:
         torch.save({key: value for key, value in state.items() if key != name}, path)
         with pytest.raises(InputError, match=r"authors\.pth: (lacks|has) ") as caught:
-            load_published(path)
+            load_spotter(path)
         assert name in str(caught.value) or name == "head_class.layers.0.weight"
     for name in ("trunk.transformer.gate", "trunk.transformer.spatial_transformer.blocks.9.x", "head.w"):
         torch.save(state | {name: torch.ones(3)}, path)
         with pytest.raises(InputError, match=rf"has {name} too many|lacks .* and has {name} too many"):
-            load_published(path)
+            load_spotter(path)
     name = "trunk.transformer.temporal_transformer.blocks.0.mlp.fc2.bias"
     torch.save(state | {name: torch.ones(3)}, path)
     with pytest.raises(InputError, match=rf"its {name} is \(3,\), the others want"):
-        load_published(path)
+        load_spotter(path)
 
 
 def test_shapes_that_tell_nothing_are_refused(tmp_path):
@@ -143,7 +142,7 @@ def test_shapes_that_tell_nothing_are_refused(tmp_path):
     for name, (value, what) in odd.items():
         torch.save(state | {name: value}, path)
         with pytest.raises(InputError, match=what):
-            load_published(path)
+            load_spotter(path)
 
 
 def plain(network, momentum: bool = False) -> dict[str, torch.Tensor]:
@@ -164,11 +163,11 @@ def test_the_online_network_of_step_1(kind, prefix, tmp_path):
     network = model.trunk.transformer
     online = {prefix + name: value for name, value in plain(network).items()}
     torch.save(lightning_file(online, plain(network, momentum=True)), path)
-    assert read_weights_header(path).kind == "spatial"
+    assert load_weights(path).header.kind == "spatial"
     video = torch.randn(1, 3, 6, 32, 32)
     torch.testing.assert_close(load_spatial(path)(video)[0], network.spatial(video), rtol=0, atol=1e-5)
     with pytest.raises(InputError, match="is a spatial checkpoint, but a spotter is needed; run finetune"):
-        load_published(path)
+        load_spotter(path)
 
 
 @both
@@ -178,7 +177,7 @@ def test_the_trunk_of_step_2(kind, tmp_path):
     network = model.trunk.transformer
     state = {f"transformer.{name}": value for name, value in network.state_dict().items()}
     torch.save(lightning_file(state, {}), path)
-    assert read_weights_header(path).kind == "distilled"
+    assert load_weights(path).header.kind == "distilled"
     spatial, temporal = load_trunk(path)
     video = torch.randn(1, 3, 6, 32, 32)
     torch.testing.assert_close(temporal(spatial(video)), network(video), rtol=0, atol=1e-5)
@@ -210,10 +209,10 @@ def test_settings_beside_the_tensors_are_skipped_unread(as_omegaconf, tmp_path):
     path = tmp_path / "epoch=99.ckpt"
     file = lightning_file(plain(ViViT()), {})
     torch.save(file | {"hyper_parameters": {"trunk": Config(depth=12)}}, path)
-    assert read_weights_header(path).kind == "spatial"
+    assert load_weights(path).header.kind == "spatial"
     torch.save({"state_dict": file["state_dict"] | {"trunk.x": Config()}}, path)
     with pytest.raises(InputError, match="holds more than tensors by name"):
-        read_weights_header(path)
+        load_weights(path)
 
 
 class Bomb:
@@ -231,7 +230,7 @@ def test_pickled_code_is_refused_and_never_run(zipped, tmp_path):
     torch.save(file, path, _use_new_zipfile_serialization=zipped)
     refusal = "holds .*getattr.*, whose code is not run" if zipped else "is not a readable file of tensors"
     with pytest.raises(InputError, match=refusal) as caught:
-        load_published(path)
+        load_spotter(path)
     assert "\n" not in str(caught.value)
     assert not target.exists()
 
@@ -240,8 +239,6 @@ def test_pickled_code_is_refused_and_never_run(zipped, tmp_path):
 def test_damaged_archives_are_one_line(kept, tmp_path):
     path = save(Model(ViViT()), tmp_path / "authors.pth")
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(InputError, match="is not a readable file of tensors"):
-        load_published(path)
     with pytest.raises(InputError, match=r"is not a (readable file of tensors|safetensors file)"):
         load_spotter(path)
 
@@ -253,4 +250,4 @@ def test_files_of_others_are_told_what_to_do(tmp_path):
     ):
         load_spotter(tmp_path / "timm.pth")
     with pytest.raises(InputError, match="no such weights file; check the path"):
-        load_published(tmp_path / "absent.pth")
+        load_spotter(tmp_path / "absent.pth")

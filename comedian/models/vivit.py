@@ -11,7 +11,7 @@ from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import ModelRecipe
 
 
-class ViTSpatial(SpatialEncoder):
+class Spatial(SpatialEncoder):
     """ViT whose class token is the tubelet's token; parameters are named as timm names them."""
 
     def __init__(self, recipe: ModelRecipe):

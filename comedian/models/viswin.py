@@ -11,7 +11,7 @@ from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import ModelRecipe
 
 
-class SwinSpatial(SpatialEncoder):
+class Spatial(SpatialEncoder):
     """Swin whose mean over the last stage's positions is the tubelet's token; named as in timm."""
 
     def __init__(self, recipe: ModelRecipe):
