@@ -25,7 +25,7 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install recipe demo ablation bench test clean
+.PHONY: help install recipe demo ablation bench docs test clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
@@ -108,6 +108,9 @@ bench: $(VENV)/.installed-bench ## benchmarks beside their limits, as tables of 
 $(VENV)/.installed-bench: $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@
+
+docs: $(STAMP) ## put the commands' own help into docs/
+	$(BIN)/python -m tests.help_pages
 
 test: $(STAMP) ## lint and test
 	$(BIN)/ruff check .

@@ -1,15 +1,19 @@
 """What makes a Python function a well-behaved Unix command."""
 
 import functools
+import inspect
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
 from comedian.errors import InputError
+from comedian.version import VERSION
 
+from ._flags import with_parameters
 from ._io import silence_stdout, warn
 from ._torchrun import handle_signals, last_word, lost_another
 
@@ -40,6 +44,8 @@ def command(
         handle_signals()
         try:
             app(args=None if argv is None else list(argv), prog_name=name)
+        except InputError as error:  # of an option's callback
+            sys.exit(_fail(name, str(error)))
         except SystemExit as end:
             sys.exit(_flushed(end.code if isinstance(end.code, int) else int(bool(end.code))))
 
@@ -50,11 +56,24 @@ def _guarded(function: Callable, name: str) -> Callable:
     """The function, ending in an exit status; inside Typer, which has its own way with some errors."""
 
     @functools.wraps(function)
-    def run(*arguments, **options) -> None:
-        if status := _status(functools.partial(function, *arguments, **options), name):
+    def run(version: bool = False, **options: Any) -> None:
+        if status := _status(functools.partial(function, **options), name):
             sys.exit(status)
 
-    return run
+    return with_parameters(run, [*inspect.signature(function).parameters.values(), _version(name)])
+
+
+def _version(name: str) -> inspect.Parameter:
+    """The option --version of a command."""
+
+    def show(wanted: bool) -> None:
+        if wanted:
+            print(name, VERSION)
+            raise typer.Exit
+
+    option = typer.Option("--version", is_eager=True, callback=show, help="Show the version and exit.")
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter("version", keyword, default=False, annotation=Annotated[bool, option])
 
 
 def _status(call: Callable[[], None], name: str) -> int:

@@ -2,24 +2,37 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ._options import Device, Quiet, Root, Workers
+from ._options import Device, Prefer, Quiet, Root, Workers, by_name
 
-FRAMES = typer.Argument(metavar="FRAMES", help="Frames files, folders of them, or .txt lists of games.")
-OUTPUT = typer.Option("--output", "-o", help="Weights file to write.")
-INIT = typer.Option(help="Start from weights: a file, hf:OWNER/REPO, timm:NAME or timm:NAME@FILE.")
+FRAMES = typer.Argument(
+    metavar="FRAMES",
+    callback=by_name("frames"),
+    help="Frames files, folders of them, or .txt lists of games.  [required]",
+)
+OUTPUT = typer.Option(
+    "--output", "-o", metavar="FILE", callback=by_name("weights"), help="Weights file to write.  [required]"
+)
+INIT = typer.Option(
+    metavar="START",
+    callback=by_name("weights"),
+    help="Start from weights: a file, hf:OWNER/REPO, timm:NAME or timm:NAME@FILE.",
+)
 RECIPE = typer.Option(
-    help="vivit-tiny, vivit-small, viswin-tiny, smoke or a TOML file [default: that of --init]."
+    metavar="PRESET|FILE",
+    help="vivit-tiny, vivit-small, viswin-tiny, smoke or a TOML file [default: that of --init].",
 )
 SETTINGS = typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe; repeatable.")
-BATCH_SIZE = typer.Option(min=1, help="Clips a step [default: the recipe's].")
-EPOCHS = typer.Option(min=1, help="Epochs [default: the recipe's].")
+BATCH_SIZE = typer.Option(min=1, metavar="NUMBER", help="Clips of an iteration [default: the recipe's].")
+EPOCHS = typer.Option(min=1, metavar="NUMBER", help="Epochs [default: the recipe's].")
+SEED = typer.Option(metavar="NUMBER", help="Seed of every draw.")
+SHOW = typer.Option("--show-recipe", help="Print the recipe as TOML; needs no frames and no output.")
 
 
 @dataclass(frozen=True)
@@ -29,13 +42,14 @@ class Flags:
     frames: Annotated[list[str] | None, FRAMES] = None
     output: Annotated[Path | None, OUTPUT] = None
     root: Root = None
+    prefer: Prefer = None
     init: Annotated[str | None, INIT] = None
     recipe: Annotated[str | None, RECIPE] = None
     settings: Annotated[list[str] | None, SETTINGS] = None
-    show_recipe: Annotated[bool, typer.Option("--show-recipe", help="Print the recipe as TOML.")] = False
+    show_recipe: Annotated[bool, SHOW] = False
     batch_size: Annotated[int | None, BATCH_SIZE] = None
     epochs: Annotated[int | None, EPOCHS] = None
-    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0
+    seed: Annotated[int, SEED] = 0
     device: Device = "auto"
     workers: Workers = 2
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False
@@ -44,9 +58,8 @@ class Flags:
 
 def with_flags(function: Callable) -> Callable:
     """Give a command the shared flags beside its own options; it receives them as `flags`."""
+    own = [item for item in inspect.signature(function).parameters.values() if item.name != "flags"]
     keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = inspect.signature(function).parameters.values()
-    own = [item.replace(kind=keyword) for item in parameters if item.name != "flags"]
     shared = [
         inspect.Parameter(item.name, keyword, default=item.default, annotation=item.type)
         for item in fields(Flags)
@@ -57,7 +70,14 @@ def with_flags(function: Callable) -> Callable:
         flags = Flags(**{item.name: values.pop(item.name) for item in fields(Flags)})
         function(flags=flags, **values)
 
-    run.__signature__ = inspect.Signature([shared[0], *own, *shared[1:]])
-    run.__annotations__ = {item.name: item.annotation for item in (*own, *shared)}
-    del run.__wrapped__
-    return run
+    return with_parameters(run, [shared[0], *own, *shared[1:]])
+
+
+def with_parameters(function: Callable, parameters: Iterable[inspect.Parameter]) -> Callable:
+    """Let a function say that it takes these parameters, by name; Typer believes it."""
+    given = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in parameters]
+    shown: Any = function
+    shown.__signature__ = inspect.Signature(given)
+    shown.__annotations__ = {item.name: item.annotation for item in given}
+    shown.__dict__.pop("__wrapped__", None)
+    return function

@@ -3,13 +3,14 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
+from comedian.formats.spots import Spot, read_spots, write_spot
 
 
 @contextmanager
@@ -29,10 +30,9 @@ def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
 
 
 @contextmanager
-def open_spots(name: str, command: str) -> Iterator[Iterator[dict]]:
+def open_spots(name: str, command: str) -> Iterator[Iterator[Spot]]:
     """Open spots: JSON Lines, standard input for `-`, or SoccerNet's results in a folder or zip."""
     from comedian.formats.soccernet import is_soccernet, read_soccernet
-    from comedian.formats.spots import read_spots
 
     if name != "-" and is_soccernet(name):
         yield read_soccernet(name)
@@ -53,6 +53,13 @@ def open_output(name: str) -> Iterator[TextIO]:
         yield stream
 
 
+def write_spots(stream: TextIO, spots: Iterable[Spot]) -> None:
+    """Write spots as lines, and pass them on."""
+    for spot in spots:
+        write_spot(stream, spot)
+    stream.flush()
+
+
 def check_output(path: str | Path) -> None:
     """Raise InputError unless a file can be written at `path`: before hours of work, not after them."""
     path = Path(path)
@@ -66,12 +73,6 @@ def check_output(path: str | Path) -> None:
     except OSError as error:
         what = f"cannot write into it: {error.strerror}"
         raise InputError(what, folder, "write somewhere else") from None
-
-
-def refuse_dash(path: str | Path | None, what: str) -> None:
-    """Raise InputError for `-` where a file needs a name."""
-    if str(path) == "-":
-        raise InputError(f"{what} cannot go through a pipe", "-", "name a file")
 
 
 def warn(command: str, message: str) -> None:

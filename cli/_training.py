@@ -10,7 +10,7 @@ from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from comedian.recipes.resolve import resolve, to_toml
 
 from ._flags import Flags
-from ._io import check_output, refuse_dash, silence_stdout, warn
+from ._io import check_output, silence_stdout, warn
 from ._progress import progress
 from ._torchrun import is_first
 
@@ -48,7 +48,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         made_from = {"--init": start.fingerprint}
         run = Run(flags.output, device, flags.workers, flags.seed, flags.resume, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
-        halves = Halves.open(find_games(flags.frames, FRAMES_SUFFIXES, flags.root))
+        halves = Halves.open(find_games(flags.frames, FRAMES_SUFFIXES, flags.root, flags.prefer))
         if not run.state_path.exists():  # else it was said when the run began
             _remark(stage, flags, header)
         try:
@@ -63,7 +63,6 @@ def _start(flags: Flags):
     """The weights of --init, whose recipe is inherited; None where there is nothing to inherit."""
     if flags.init is None or flags.init.startswith("timm:"):
         return None
-    refuse_dash(flags.init, "weights")
     from comedian.weights.start import Start
 
     return Start(flags.init)
@@ -82,8 +81,6 @@ def _check(flags: Flags) -> None:
         raise InputError("no frames were given", remedy="name frames files, folders or lists")
     if flags.output is None:
         raise InputError("no output was given", remedy="name a weights file with -o")
-    for path in (flags.output, *flags.frames):
-        refuse_dash(path, "weights and frames")
     check_output(flags.output)
 
 

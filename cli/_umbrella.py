@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(USAGE, "", *(f"  {name:<18}{about}" for name, about in COMMANDS.items()), "", sep="\n")
         print("Example: spot match.mkv | nms --soft | evaluate")
     elif words[0] == "--version":
-        print(VERSION)
+        print("comedian", VERSION)
     elif words[0] in COMMANDS:
         import_module(f".{words[0].replace('-', '_')}", __package__).main(words[1:])
     else:

@@ -1,26 +1,44 @@
 """build-bank: a bank of features for step 2, and look-ups in it."""
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from comedian.errors import InputError
+from comedian.recipes.bank import BankRecipe
 
 from ._app import command
-from ._io import check_output, refuse_dash, warn
-from ._options import Device, Quiet, Root, Workers
+from ._io import check_output, warn
+from ._options import Device, Dtype, Prefer, Quiet, Root, Workers, by_name, warn_ignored
 from ._progress import progress
 
-SOURCES = typer.Argument(metavar="SOURCES", help="Files, folders or .txt lists; the bank with --query.")
-TEACHER = typer.Option(help="Run over frames: timm:NAME, timm:NAME@WEIGHTS, or a weights file of ours.")
-FPS = typer.Option(help="Rows a second of feature files.")
+TEACHERS = "timm:NAME, timm:NAME@FILE, hf:NAME, or a weights file"
+NUMBER: Any = {"metavar": "NUMBER", "min": 1}
+SOURCES = typer.Argument(
+    metavar="SOURCES", callback=by_name("features, frames and banks"),
+    help="Feature files; frames files with --teacher; folders or .txt lists of them; a bank with --query.",
+)  # fmt: skip
+OUTPUT = typer.Option(
+    "--output", "-o", metavar="FILE", callback=by_name("a bank"), help="Bank to write; --query needs none."
+)
+TEACHER = typer.Option(callback=by_name("weights"), metavar="TEACHER", help=f"Run over frames: {TEACHERS}.")
+FPS = typer.Option(metavar="RATE", help="Rows a second of feature files.")
+OFFSET = typer.Option(metavar="SECONDS", help="Time of their first row.")
 ENDING = typer.Option(metavar="ENDING", help="Take the feature files whose names end so.")
-NEIGHBOURS = typer.Option(min=1, help="Soft targets from so many nearest rows [default: from all].")
+DIM = typer.Option(help="Width of a row after PCA, at most.", **NUMBER)
+TAU = typer.Option("--temperature", "--tau", metavar="NUMBER", help="Temperature of the soft targets.")
+NEIGHBOURS = typer.Option(help="Soft targets from so many nearest rows [default: from all].", **NUMBER)
+BATCH_SIZE = typer.Option(help="Tubelets that the teacher sees at once.", **NUMBER)
 QUERY = typer.Option(metavar="GAME@MM:SS", help="List the moments of the bank most like this one.")
+HALF = typer.Option(max=2, help="Half of --query [default: that of its file's name, else 1].", **NUMBER)
+NUM = typer.Option("--num", "-k", help="Moments that --query lists.", **NUMBER)
+TABLE = typer.Option("--table", help="A table in place of JSON Lines, with --query.")
+TYPE = typer.Option(help="Of the rows.")
 
-BUILD = frozenset("sources quiet output root dim tau neighbours dtype device".split())
+BUILD = frozenset("sources quiet output root prefer dim temperature neighbours dtype device".split())
 USES = {  # the options of each of the three uses
     "--query": frozenset("sources quiet query half num table".split()),
     "--teacher": BUILD | {"teacher", "batch_size", "workers"},
@@ -31,23 +49,24 @@ USES = {  # the options of each of the three uses
 def build_bank(
     context: typer.Context,
     sources: Annotated[list[str], SOURCES],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Bank file to write.")] = None,
+    output: Annotated[Path | None, OUTPUT] = None,
     teacher: Annotated[str | None, TEACHER] = None,
     root: Root = None,
+    prefer: Prefer = None,
     features_fps: Annotated[float, FPS] = 1.0,
-    features_offset: Annotated[float, typer.Option(help="Seconds of their first row.")] = 0.0,
+    features_offset: Annotated[float, OFFSET] = 0.0,
     features_name: Annotated[str, ENDING] = ".npy",
-    dim: Annotated[int, typer.Option(min=1, help="Width of a row after PCA, at most.")] = 512,
-    tau: Annotated[float, typer.Option(help="Temperature of the soft targets.")] = 0.07,
-    neighbours: Annotated[int | None, NEIGHBOURS] = None,
-    dtype: Annotated[str, typer.Option(help="float16 or float32, of the rows.")] = "float16",
-    batch_size: Annotated[int, typer.Option(min=1, help="Frame pairs the teacher sees at once.")] = 32,
+    dim: Annotated[int, DIM] = BankRecipe.dim,
+    temperature: Annotated[float, TAU] = BankRecipe.temperature_m,
+    neighbours: Annotated[int | None, NEIGHBOURS] = BankRecipe.neighbours,
+    dtype: Annotated[Dtype, TYPE] = Dtype[BankRecipe.dtype],
+    batch_size: Annotated[int, BATCH_SIZE] = 32,
     device: Device = "auto",
     workers: Workers = 2,
     query: Annotated[str | None, QUERY] = None,
-    half: Annotated[int | None, typer.Option(help="Half of --query [default: its file's, else 1].")] = None,
-    num: Annotated[int, typer.Option("-k", min=1, help="Moments that --query lists.")] = 10,
-    table: Annotated[bool, typer.Option("--table", help="A table in place of JSON Lines.")] = False,
+    half: Annotated[int | None, HALF] = None,
+    num: Annotated[int, NUM] = 10,
+    table: Annotated[bool, TABLE] = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a bank from .npy feature files, or from frames seen by a --teacher.
@@ -56,9 +75,10 @@ def build_bank(
     once, here. Writes one JSON line about the bank to standard output. With --query it lists the moments
     of a bank that are most like one of its own.
     """
-    for path in (output, teacher, *sources):
-        refuse_dash(path, "features, frames, weights and banks")
-    _warn_ignored(context, "--query" if query else "--teacher" if teacher else "feature files", quiet)
+    use = "--query" if query else "--teacher" if teacher else "feature files"
+    if not quiet:
+        others = context.params.keys() - USES[use]
+        warn_ignored(context, others, f"with {use}", partial(warn, "build-bank"))
     if query:
         _list_moments(sources, query, half, num, table)
         return
@@ -67,30 +87,22 @@ def build_bank(
     check_output(output)
     from comedian.distributed import pick_device
     from comedian.formats.games import FRAMES_SUFFIXES, find_games
-    from comedian.recipes.bank import BankRecipe
 
-    recipe = BankRecipe(dim, tau, neighbours, dtype)
-    games = find_games(sources, FRAMES_SUFFIXES if teacher else frozenset({features_name.lower()}), root)
+    recipe = BankRecipe(dim, temperature, neighbours, dtype.value)
+    suffixes = FRAMES_SUFFIXES if teacher else frozenset({features_name.lower()})
+    games, own_device = find_games(sources, suffixes, root, prefer), pick_device(device)
     with progress(quiet) as report:
-        shared = {"device": pick_device(device), "report": report}
         if teacher:
             from comedian.bank.teacher import bank_from_frames
 
-            options = {"batch_size": batch_size, "workers": workers}
-            summary = bank_from_frames(games, teacher, output, recipe, **options, **shared)
+            seen = {"batch_size": batch_size, "workers": workers}
+            summary = bank_from_frames(games, teacher, output, recipe, own_device, report, **seen)
         else:
             from comedian.bank.build import bank_from_features
 
-            options = {"features_fps": features_fps, "offset_seconds": features_offset}
-            summary = bank_from_features(games, output, recipe, **options, **shared)
+            times = {"features_fps": features_fps, "offset_seconds": features_offset}
+            summary = bank_from_features(games, output, recipe, own_device, report, **times)
     print(json.dumps(summary))
-
-
-def _warn_ignored(context: typer.Context, use: str, quiet: bool) -> None:
-    for name in [] if quiet else context.params:
-        if name not in USES[use] and context.get_parameter_source(name).name == "COMMANDLINE":
-            option = "-k" if name == "num" else f"--{name.replace('_', '-')}"
-            warn("build-bank", f"{option} has no effect with {use}")
 
 
 def _list_moments(sources: list[str], query: str, half: int | None, num: int, table: bool) -> None:

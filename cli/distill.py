@@ -10,10 +10,12 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._flags import Flags, with_flags
-from ._io import refuse_dash
+from ._options import by_name
 from ._training import train
 
-BANK = typer.Option(help="Bank of features, made by build-bank.")
+BANK = typer.Option(
+    metavar="FILE", callback=by_name("a bank"), help="Bank of features, made by build-bank.  [required]"
+)
 
 
 @with_flags
@@ -22,7 +24,6 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
 
     Writes weights of kind "distilled", and one JSON line per epoch to standard output.
     """
-    refuse_dash(bank, "a bank")
 
     def run_stage(halves, recipe, run, start, preset):
         if bank is None:

@@ -11,39 +11,41 @@ from comedian.formats.soccernet import is_soccernet, list_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 from ._app import command
-from ._io import open_output, open_spots, refuse_dash, warn
+from ._io import open_output, open_spots, warn
+from ._options import SPOTS, by_name
 
-SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of results_spotting.json.")
 LABELS = typer.Option(
-    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video]."
+    metavar="FOLDER|FILE",
+    callback=by_name("labels"),
+    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video].",
 )
+GAMES = typer.Option(
+    metavar="FILE",
+    callback=by_name("lists"),
+    help="List of games to score; without a spot they count as missed.",
+)
+METRICS = typer.Option(metavar="METRIC,…", help="Some of tight,loose,at1,at2,at3,at4,at5, with commas.")
+CLASSES = typer.Option(
+    metavar="NAME,…|FILE", help="File of class names, or names with commas [default: SoccerNet's 17]."
+)
+FPS = typer.Option("--fps", "--framerate", min=1, metavar="RATE", help="Frames a second; ball spotting 25.")
+CHANCE = typer.Option(min=1, metavar="DRAWS", help="Add the mean score of DRAWS random spotters.")
+OUTPUT = typer.Option("--output", "-o", metavar="FILE", help="Where scores go.")
 
 
 def evaluate(
     spots: Annotated[str, SPOTS] = "-",
     labels: Annotated[Path | None, LABELS] = None,
-    games: Annotated[
-        Path | None, typer.Option(help="List of games to score; without a spot they count as missed.")
-    ] = None,
-    metrics: Annotated[
-        str, typer.Option(help="Some of tight,loose,at1,at2,at3,at4,at5, with commas.")
-    ] = "tight",
-    classes: Annotated[
-        str | None,
-        typer.Option(help="File of class names, or names with commas [default: SoccerNet's 17]."),
-    ] = None,
-    framerate: Annotated[int, typer.Option(min=1, help="Frames a second; ball spotting 25.")] = 2,
-    chance: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="DRAWS", help="Add the mean score of DRAWS random spotters."),
-    ] = None,
+    games: Annotated[Path | None, GAMES] = None,
+    metrics: Annotated[str, METRICS] = "tight",
+    classes: Annotated[str | None, CLASSES] = None,
+    fps: Annotated[int, FPS] = 2,
+    chance: Annotated[int | None, CHANCE] = None,
     table: Annotated[bool, typer.Option("--table", help="A table instead of JSON.")] = False,
-    output: Annotated[str, typer.Option("--output", "-o", help="Where scores go.")] = "-",
+    output: Annotated[str, OUTPUT] = "-",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No warnings on stderr.")] = False,
 ) -> None:
     """Score spots exactly as SoccerNet does; what to beware of goes to stderr."""
-    for path in (labels, games):
-        refuse_dash(path, "labels and lists")
     names = SOCCERNET_CLASSES if classes is None else read_classes(classes)
     from comedian.evaluation import chance as random_spotter
     from comedian.evaluation import metrics as official
@@ -55,10 +57,10 @@ def evaluate(
     with open_spots(spots, "evaluate") as found:
         videos = collect(found, present)
     results, remarks = pair(videos, labels, games)
-    scores = official.evaluate(results, names, wanted, framerate)
+    scores = official.evaluate(results, names, wanted, fps)
     scores["warnings"] = remarks + scores["warnings"]
     if chance:
-        scores["chance"] = random_spotter.chance(results, names, wanted, chance, framerate=framerate)
+        scores["chance"] = random_spotter.chance(results, names, wanted, chance, framerate=fps)
     for message in () if quiet else scores["warnings"]:
         warn("evaluate", message)
     with open_output(output) as stream:

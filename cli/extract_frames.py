@@ -4,26 +4,20 @@ import re
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from comedian.errors import InputError
 from comedian.formats.games import VIDEO_SUFFIXES, find_games
+from comedian.recipes.frames import FramesRecipe
 
 from ._app import command
-from ._io import refuse_dash, warn
-from ._options import Prefer, Quiet, Root
+from ._io import warn
+from ._options import Prefer, Quiet, Root, Sampling, by_name
 from ._progress import progress
 
 NAME = "extract-frames"
-
-
-class Sampling(StrEnum):
-    """Which frame is frame k."""
-
-    screen = "screen"
-    ffmpeg = "ffmpeg"
 
 
 class Format(StrEnum):
@@ -42,15 +36,24 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 SOURCES = typer.Argument(
-    metavar="VIDEO|GAME_DIR|LIST...", help="Videos, game folders or .txt lists of them."
+    metavar="VIDEOS", callback=by_name("videos"), help="Videos, game folders or .txt lists of them."
 )
-OUTPUT = typer.Option("--output", "-o", help="Folder for the frames files.")
-SIZE = typer.Option(metavar="WxH", parser=parse_size, help="Pixels; the whole picture is stretched to it.")
+OUTPUT = typer.Option(
+    "--output", "-o", metavar="FOLDER", callback=by_name("frames"), help="Folder for the frames files."
+)
+FPS = typer.Option(metavar="RATE", help="Frames a second.")
+SIZE: Any = typer.Option(
+    metavar="WIDTHxHEIGHT", parser=parse_size, help="Pixels; the whole picture is stretched to it."
+)
 SAMPLING = typer.Option(
     help="The frame on screen at k/fps, or what ffmpeg -vf fps picks (1/2 frame later)."
 )
-QUALITY = typer.Option(min=1, max=100, help="Of JPEG [default: 90].")
-WORKERS = typer.Option(min=1, help="Videos, or parts of one, decoded at once [default: one a core].")
+FORMAT = typer.Option(help="How frames are kept; raw is exact.")
+QUALITY = typer.Option(min=1, max=100, metavar="NUMBER", help=f"Of JPEG [default: {FramesRecipe.quality}].")
+WORKERS = typer.Option(
+    min=1, metavar="NUMBER", help="Videos, or parts of one, decoded at once [default: one a core]."
+)
+DEFAULT_SIZE: Any = "{}x{}".format(*FramesRecipe.size)  # as a user types it
 
 
 def extract_frames(
@@ -58,10 +61,10 @@ def extract_frames(
     output: Annotated[Path, OUTPUT],
     root: Root = None,
     prefer: Prefer = None,
-    fps: Annotated[float, typer.Option(help="Frames a second.")] = 2.0,
-    size: Annotated[tuple, SIZE] = "398x224",
-    sampling: Annotated[Sampling, SAMPLING] = Sampling.screen,
-    format: Annotated[Format, typer.Option(help="How frames are kept; raw is exact.")] = Format.jpeg,
+    fps: Annotated[float, FPS] = FramesRecipe.fps,
+    size: Annotated[tuple, SIZE] = DEFAULT_SIZE,
+    sampling: Annotated[Sampling, SAMPLING] = Sampling[FramesRecipe.sampling],
+    format: Annotated[Format, FORMAT] = Format[FramesRecipe.encoding],
     quality: Annotated[int | None, QUALITY] = None,
     workers: Annotated[int | None, WORKERS] = None,
     force: Annotated[bool, typer.Option("--force", help="Also what is done already.")] = False,
@@ -72,24 +75,21 @@ def extract_frames(
     Writes one frames file a half, and the files' paths to standard output. What is done and whole is
     left alone. A damaged video gives what it has, and one line says what it lost.
     """
-    for path in (output, *sources):
-        refuse_dash(path, "videos and frames")
     if not fps > 0:
         raise InputError(f"cannot sample {fps:g} frames a second", "--fps", "give a positive rate")
     if output.exists() and not output.is_dir():
         raise InputError("is a file", output, "name a folder with -o")
     if format == Format.raw and quality is not None and not quiet:
         warn(NAME, "--quality has no effect with --format raw")
-    from comedian.recipes.frames import FramesRecipe
     from comedian.video.extract import extract_all, plan
 
     jobs = plan(find_games(sources, VIDEO_SUFFIXES, root, prefer), output)
-    settings = FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality)
+    recipe = FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality)
     kept = failed = 0
     with (
         progress(quiet) as report,
         closing(
-            extract_all(jobs, settings, workers, force, lambda share: report(NAME, share, 1.0))
+            extract_all(jobs, recipe, workers, force, lambda done: report(NAME, done, 1.0))
         ) as outcomes,
     ):
         for outcome in outcomes:

@@ -9,14 +9,21 @@ from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
 from ._flags import Flags, with_flags
-from ._io import refuse_dash, warn
+from ._io import warn
+from ._options import by_name
 from ._torchrun import is_first
 from ._training import train
 
 LABELS = typer.Option(
-    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video]."
+    metavar="FOLDER|FILE",
+    callback=by_name("labels"),
+    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video].",
 )
-VALID = typer.Option(help="Frames to validate every epoch on, the best one is kept; repeatable.")
+VALID = typer.Option(
+    metavar="FRAMES",
+    callback=by_name("frames"),
+    help="Frames to validate every epoch on, the best one is kept; repeatable.",
+)
 
 
 @with_flags
@@ -30,8 +37,6 @@ def finetune(
     Writes weights of kind "spotter", and one JSON line per epoch to standard output. With --valid
     the epoch with the best official tight average-mAP is kept, otherwise the last one.
     """
-    for path in (labels, *(valid or ())):
-        refuse_dash(path, "labels and frames")
 
     def say(message: str) -> None:
         if not flags.quiet and is_first():
@@ -46,7 +51,7 @@ def finetune(
         actions = read_actions(halves, labels, recipe.classes, say)
         validation = None
         if valid:
-            held_out = Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root))
+            held_out = Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root, flags.prefer))
             held_out_actions = read_actions(held_out, labels, recipe.classes, say)
             validation = Validation(held_out, held_out_actions)
         else:

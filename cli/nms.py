@@ -1,16 +1,34 @@
 """nms: keep the best of neighbouring spots."""
 
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from comedian.spotting.suppress import THRESHOLD, by_half, suppress_half
+from comedian.formats.spots import Spot
+from comedian.spotting.suppress import THRESHOLD, WINDOW_SECONDS, by_half, suppress_half
 
 from ._app import command
-from ._io import open_output, open_spots, warn
+from ._io import open_output, open_spots, warn, write_spots
+from ._options import SPOTS
 
-SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of results_spotting.json.")
+
+class Form(StrEnum):
+    """What spots are written as."""
+
+    jsonl = "jsonl"
+    soccernet = "soccernet"
+
+
+WIDTHS = ", ".join(f"{seconds:g} {method}" for method, seconds in WINDOW_SECONDS.items())
+WINDOW = typer.Option(min=0, metavar="SECONDS", help=f"Full width of a neighbourhood [default: {WIDTHS}].")
+WINDOW_FOR = typer.Option(metavar="LABEL=SECONDS", help="Width for one label; repeatable.")
+THRESHOLD_OPTION = typer.Option(min=0, metavar="FRACTION", help="Least confidence that is kept.")
+TO = typer.Option(help="A spot a line, or SoccerNet's results_spotting.json into -o.")
+OUTPUT = typer.Option(
+    "--output", "-o", metavar="FILE|FOLDER", help="File; with --to soccernet a folder or .zip."
+)
 
 
 def nms(
@@ -18,17 +36,11 @@ def nms(
     soft: Annotated[bool, typer.Option("--soft", help="Weaken neighbours linearly [the default].")] = False,
     hard: Annotated[bool, typer.Option("--hard", help="Drop neighbours, best spots first.")] = False,
     peak: Annotated[bool, typer.Option("--peak", help="Keep what tops its neighbourhood.")] = False,
-    window: Annotated[
-        float | None, typer.Option(min=0, help="Full width in seconds [default: 10 soft, 5 hard and peak].")
-    ] = None,
-    window_for: Annotated[
-        list[str] | None, typer.Option(metavar="LABEL=SECONDS", help="Width for one label; repeatable.")
-    ] = None,
-    threshold: Annotated[float, typer.Option(min=0, help="Least confidence that is kept.")] = THRESHOLD,
-    to: Annotated[str, typer.Option(help="jsonl, or soccernet: results_spotting.json in -o.")] = "jsonl",
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="File; with --to soccernet a folder or .zip.")
-    ] = "-",
+    window: Annotated[float | None, WINDOW] = None,
+    window_for: Annotated[list[str] | None, WINDOW_FOR] = None,
+    threshold: Annotated[float, THRESHOLD_OPTION] = THRESHOLD,
+    to: Annotated[Form, TO] = Form.jsonl,
+    output: Annotated[str, OUTPUT] = "-",
 ) -> None:
     """Suppress spots that are too close to a better one of their label.
 
@@ -36,13 +48,11 @@ def nms(
     """
     method = _method(soft, hard, peak)
     windows = dict(map(_label_window, window_for or ()))
-    if to not in ("jsonl", "soccernet"):
-        raise typer.BadParameter(f"{to!r} is neither jsonl nor soccernet", param_hint="--to")
-    if to == "soccernet" and output == "-":
+    if to == Form.soccernet and output == "-":
         raise typer.BadParameter("soccernet needs a folder or a .zip: -o", param_hint="--to")
     unseen = set(windows)
 
-    def survivors(found: Iterable[dict]) -> Iterator[list[dict]]:
+    def survivors(found: Iterable[Spot]) -> Iterator[list[Spot]]:
         for half in by_half(found):
             if unseen:
                 unseen.difference_update(spot["label"] for spot in half)
@@ -55,18 +65,15 @@ def nms(
         warn("nms", f"--window-for {label}: no spot has this label")
 
 
-def _write(halves: Iterable[list[dict]], to: str, output: str) -> None:
+def _write(halves: Iterable[list[Spot]], to: Form, output: str) -> None:
     from comedian.formats.soccernet import write_soccernet
-    from comedian.formats.spots import write_spot
 
-    if to == "soccernet":
+    if to == Form.soccernet:
         write_soccernet((spot for half in halves for spot in half), output)
         return
     with open_output(output) as stream:
         for half in halves:
-            for spot in half:
-                write_spot(stream, spot)
-            stream.flush()
+            write_spots(stream, half)
 
 
 def _method(soft: bool, hard: bool, peak: bool) -> str:

@@ -21,6 +21,7 @@ ROOMS = (  # from the ground up
     ("training",),
     ("api",),
     ("cli",),
+    ("__main__",),
 )
 FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 FILES = sorted([*(ROOT / "comedian").rglob("*.py"), *(ROOT / "cli").glob("*.py")])
@@ -55,6 +56,6 @@ def test_every_room_has_a_floor():
     names = {
         path.stem
         for path in (ROOT / "comedian").iterdir()
-        if path.name not in ("__init__.py", "__pycache__")
+        if path.name not in ("__init__.py", "__pycache__", "py.typed")
     }
     assert names <= set(FLOORS)

@@ -56,11 +56,11 @@ def bank_from_features(
     games: Sequence[Game],
     output: str | Path,
     recipe: BankRecipe,
+    device: torch.device | str = "cpu",
+    report: Report = silent,
     *,
     features_fps: float = 1.0,
     offset_seconds: float = 0.0,
-    device: torch.device | str = "cpu",
-    report: Report = silent,
 ) -> dict:
     """Make a bank of .npy feature files, the halves of `games`; row i lies at `offset + i / fps` seconds.
 
@@ -179,7 +179,7 @@ def fit_reduction(parts: Sequence[Part], dim: int, report: Report = silent) -> R
 
 def _check(parts: Sequence[Part], recipe: BankRecipe) -> None:
     if recipe.temperature_m <= 0:
-        raise InputError(f"the temperature is {recipe.temperature_m:g}", "--tau", "use one above 0")
+        raise InputError(f"the temperature is {recipe.temperature_m:g}", "--temperature", "use one above 0")
     if recipe.dtype not in ("float16", "float32"):
         raise InputError(f"unknown type {recipe.dtype!r}", "--dtype", "use float16 or float32")
     width, seen = open_features(parts[0].rows).shape[1], {}

@@ -74,11 +74,11 @@ def bank_from_frames(
     teacher: str,
     output: str | Path,
     recipe: BankRecipe,
-    *,
     device: torch.device | str = "cpu",
+    report: Report = silent,
+    *,
     batch_size: int = 32,
     workers: int = 2,
-    report: Report = silent,
 ) -> dict:
     """Run a teacher over all frames of some games and make a bank of what it sees.
 

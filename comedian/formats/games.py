@@ -158,9 +158,10 @@ def _only(paths: list[Path], suffixes: frozenset[str], prefer: str | None) -> Pa
     chosen = preferred if len(paths) > 1 else paths
     if len(chosen) != 1:
         names = ", ".join(path.name for path in paths)
-        remedy = ", or say which, as in --prefer 224p" if suffixes is VIDEO_SUFFIXES else ""
         raise InputError(
-            f"holds several files for one half: {names}", paths[0].parent, f"name the one you want{remedy}"
+            f"holds several files for one half: {names}",
+            paths[0].parent,
+            "name the one you want, or say which, as in --prefer 224p",
         )
     return chosen[0]
 

@@ -67,12 +67,12 @@ def copy_temporal_from_spatial(spatial: SpatialEncoder, temporal: TemporalTransf
     if not isinstance(spatial, vivit.Spatial):
         raise InputError(
             f"temporal blocks start from a ViViT's spatial ones, {spatial.recipe.backbone} has none",
-            remedy="set copy_temporal = false",
+            remedy="--set copy_temporal=false",
         )
     if len(temporal.blocks) > len(spatial.blocks):
         raise InputError(
             f"{len(temporal.blocks)} temporal blocks cannot start from {len(spatial.blocks)} spatial ones",
-            remedy="set copy_temporal = false, or lower model.temporal_depth",
+            remedy="--set copy_temporal=false, or lower model.temporal_depth",
         )
     for ours, theirs in zip(temporal.blocks, spatial.blocks, strict=False):
         ours.load_state_dict(theirs.state_dict())

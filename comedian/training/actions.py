@@ -1,5 +1,6 @@
 """The labelled actions of the halves that a step trains or validates on."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def read_actions(
     ]
     names = {action.label for actions in found for action in actions}
     if not names & set(classes):
-        raise InputError("no labelled action is of the recipe's classes", remedy="--set classes=[…]")
+        remedy = f"name them: --set 'classes={json.dumps(sorted(names), ensure_ascii=False)}'"
+        raise InputError("no labelled action is of the recipe's classes", remedy=remedy if names else None)
     if unknown := sorted(names - set(classes)):
         say(f"labels outside the recipe's classes are left out: {', '.join(unknown)}")
     return found

@@ -80,7 +80,7 @@ def test_options_without_effect_are_said(features, tmp_path, run):
     err = run(*arguments)[2]
     assert err.splitlines() == [
         "build-bank: --batch-size has no effect with feature files",
-        "build-bank: -k has no effect with feature files",
+        "build-bank: --num has no effect with feature files",
     ]
     assert run(*arguments, "--quiet")[2] == ""
 
@@ -120,10 +120,9 @@ def test_query_lists_moments_as_lines_and_as_a_table(features, tmp_path, run):
             ["other.h5", "-o", "b.h5"],
             "other.h5: is not a feature file (.npy); give .npy files; frames need",
         ),
-        (["-", "-o", "b.h5"], "-: features, frames, weights and banks cannot go through a pipe"),
+        (["-", "-o", "b.h5"], "-: features, frames and banks cannot go through a pipe"),
         (["features", *BAIDU, "-o", "-"], "cannot go through a pipe"),
-        (["features", *BAIDU, "-o", "b.h5", "--dtype", "int8"], "--dtype: unknown type 'int8'"),
-        (["features", *BAIDU, "-o", "b.h5", "--tau", "0"], "--tau: the temperature is 0"),
+        (["features", *BAIDU, "-o", "b.h5", "--tau", "0"], "--temperature: the temperature is 0"),
         (["features", *BAIDU, "-o", "b.h5", "--features-fps", "0"], "--features-fps: 0 rows a second"),
         (["features", *BAIDU, "-o", "b.h5", "--device", "tpu"], "--device: unknown device 'tpu'"),
         (["--query", "A@1:00", "other.h5"], "other.h5: is not a bank but some other HDF5 file; make"),

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import resource
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from cli._umbrella import COMMANDS
 from cli._umbrella import main as umbrella
+from comedian.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / "bin"
@@ -58,6 +60,65 @@ def test_unknown_options_are_status_2(name, run):
     status, out, err = run(main_of(name), "--no-such-option")
     assert (status, out) == (2, "")
     assert "--no-such-option" in err
+
+
+@pytest.mark.parametrize("name", ["comedian", *COMMANDS])
+def test_the_version(name, run, capfd):
+    """Before anything else is looked at, also what is required."""
+    if name == "comedian":
+        umbrella(["--version"])
+        assert capfd.readouterr().out == f"comedian {VERSION}\n"
+    else:
+        assert run(main_of(name), "--version") == (0, f"{name} {VERSION}\n", "")
+
+
+def test_the_package_runs_as_a_module(tmp_path):
+    for folder in (ROOT, tmp_path):  # from the checkout, and as it is installed
+        words = [sys.executable, "-m", "comedian", "nms", "--version"]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=folder)
+        assert (done.returncode, done.stdout) == (0, f"nms {VERSION}\n"), done.stderr
+
+
+WRONG_CHOICES = [
+    ("spot", "x.mkv --merge min", "'max', 'average'"),
+    ("build-bank", "x --dtype int8", "'float16', 'float32'"),
+    ("nms", "--to csv", "'jsonl', 'soccernet'"),
+    ("extract-frames", "x -o y --sampling best", "'screen', 'ffmpeg'"),
+    ("extract-frames", "x -o y --format png", "'jpeg', 'raw'"),
+    ("evaluate", "--metrics tight,lose", "tight,loose,at1"),
+]
+
+
+@pytest.mark.parametrize(("name", "words", "choices"), WRONG_CHOICES)
+def test_a_wrong_choice_is_status_2_and_names_the_others(name, words, choices, run):
+    status, out, err = run(main_of(name), *words.split())
+    assert (status, out) == (2, "")
+    assert choices in err
+
+
+KEPT_NAMES = [
+    ("build-bank", {"--tau": "--temperature", "-k": "--num"}),
+    ("evaluate", {"--framerate": "--fps"}),
+]
+
+
+@pytest.mark.parametrize(("name", "names"), KEPT_NAMES)
+def test_older_names_of_options_stay(name, names, run):
+    for old, new in names.items():
+        told = [run(main_of(name), option, "none")[2] for option in (old, new)]
+        assert told[0] == told[1] != ""
+        assert "No such option" not in told[0]
+
+
+@every_command
+def test_every_option_has_a_long_form_and_a_metavar_in_words(name):
+    from tests.help_pages import help_of
+
+    lines = re.findall(r"^  (-.*?)(?:  .*)?$", help_of(name), re.MULTILINE)
+    assert len(lines) > 5
+    for line in lines:
+        assert "--" in line, line
+        assert not re.search(r"<(str|int|float|path|list|file|directory)\b", line), line
 
 
 @every_command

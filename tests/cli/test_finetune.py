@@ -62,9 +62,9 @@ def test_labels_outside_the_classes_are_said(run, words, tmp_path):
 CASES = {
     "no such labels": ("--labels nowhere", "nowhere: no such file or folder; check the path"),
     "labels of other games": ("--labels {folder}/others", " and 1 more; expected GAME/Labels-v2.json"),
-    "labels from stdin": ("--labels -", "-: labels and frames cannot go through a pipe; name a file"),
+    "labels from stdin": ("--labels -", "-: labels cannot go through a pipe; name a file"),
     "broken labels": ("--labels {folder}/broken", "Labels-v2.json:1: is not JSON, or cut short; give"),
-    "frames to validate from stdin": ("--valid -", "-: labels and frames cannot go through a pipe"),
+    "frames to validate from stdin": ("--valid -", "-: frames cannot go through a pipe"),
     "videos to validate on": ("--valid {tiny.videos}", "videos: holds no frames file; check the path"),
     "classes nobody labelled": ("--set classes=['Tor']", "no labelled action is of the recipe's classes;"),
     "a window longer than a half": ("--set model.num_tokens=31 --init {tiny.spatial}", "has 60 frames, a "),

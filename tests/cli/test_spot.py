@@ -159,12 +159,9 @@ def bad_files(tiny, folder: Path) -> None:
 
 CASES = {
     "nothing": ("", "spot: nothing to spot; name a video, a game folder, a list or a frames file"),
-    "standard input": ("-", "spot: -: videos, weights and scores cannot go through a pipe; name a file"),
-    "scores to standard output": (
-        "{tiny.half} --scores -",
-        "spot: -: videos, weights and scores cannot go",
-    ),
-    "model from standard input": ("{tiny.half} -m -", "spot: -: videos, weights and scores cannot go"),
+    "standard input": ("-", "spot: -: videos, frames and scores cannot go through a pipe; name a file"),
+    "scores to standard output": ("{tiny.half} --scores -", "spot: -: scores cannot go through a pipe"),
+    "model from standard input": ("{tiny.half} -m -", "spot: -: weights cannot go through a pipe"),
     "missing": ("{here}/none.mkv", "none.mkv: no such file or folder; check the path"),
     "empty": ("{here}/empty.mkv", "empty.mkv: is empty"),
     "text": ("{here}/text.mkv", "text.mkv: is not a video"),
@@ -187,7 +184,6 @@ CASES = {
         "{tiny.half} --device tpu",
         "--device: unknown device 'tpu'; use auto, cpu",
     ),
-    "an unknown merge": ("{tiny.half} --merge min", 'merge is \'min\'; use "max" or "average"'),
     "gaps": ("{tiny.half} --ignored-seconds 2", "ignore at most a quarter of the window, 1 tokens"),
     "scores into a folder": ("{tiny.half} --scores {here}/folder", "folder: is a folder; name a file"),
     "spots into a folder": ("{tiny.half} -o {here}/folder", "folder: is a folder; name a file"),
