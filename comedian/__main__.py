@@ -1,6 +1,5 @@
-"""`python -m comedian` is the command `comedian`; in a checkout the commands lie in cli/."""
+"""`python -m comedian` is the command `comedian`."""
 
-from importlib import import_module
-from importlib.util import find_spec
+from comedian.cli._umbrella import main
 
-import_module("comedian.cli._umbrella" if find_spec("comedian.cli") else "cli._umbrella").main()
+main()
