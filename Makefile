@@ -25,7 +25,7 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install recipe demo ablation bench docs test clean
+.PHONY: help install install-cpu recipe demo ablation bench docs test clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
@@ -40,6 +40,15 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $@
+
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+
+install-cpu: ## make .venv without CUDA's libraries (1.5 GB in place of 7.4)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check torch torchvision --index-url $(CPU_INDEX)
+	$(BIN)/python tests/cpu_requirements.py | $(BIN)/pip install --quiet --disable-pip-version-check -r /dev/stdin
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(STAMP)
 
 # --- the recipe ------------------------------------------------------------------------------------
 # A step is a file and depends on the one before; every command writes its file whole or not at all, and
@@ -115,7 +124,8 @@ docs: $(STAMP) ## put the commands' own help into docs/
 test: $(STAMP) ## lint and test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
 clean: ## remove what was built, except .venv
-	rm -rf build *.egg-info .pytest_cache .ruff_cache
+	rm -rf build *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from safetensors import safe_open
 
 from cli._umbrella import COMMANDS
 from comedian.formats.provenance import provenance
+from comedian.version import VERSION
 from tests.help_pages import help_of, told_by, without_layout
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +28,7 @@ def test_the_sets_agree():
     assert set(SCRIPTS) == {"comedian", *COMMANDS}
     assert {path.name for path in (ROOT / "bin").iterdir()} == set(SCRIPTS)
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
-    assert pages == {*COMMANDS, "experiments", "formats", "library", "performance", "recipes"}
+    assert pages == {*COMMANDS, "README", "experiments", "formats", "library", "performance", "recipes"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -49,15 +52,54 @@ def test_its_page_has_its_help(name):
     assert told_in(page) <= set().union(*map(options_of, COMMANDS)) | TORCHRUN | {"--help"}
 
 
-@pytest.mark.parametrize("path", ["README.md", "Makefile", "docs/formats.md", "docs/recipes.md"])
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "README.md" or f"]({page.name})" in index, page.name
+
+
+def test_the_version_stands_in_one_place_and_is_the_same_elsewhere():
+    assert f"\nversion: {VERSION}\n" in (ROOT / "CITATION.cff").read_text()
+    released = re.findall(r"^## (\d\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == VERSION
+    assert "version" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"]
+
+
+def test_a_cpu_needs_no_package_for_cuda():
+    words = [sys.executable, ROOT / "tests" / "cpu_requirements.py"]
+    lines = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = {re.match(r"[\w-]+", line)[0] for line in lines}
+    assert {"faiss-cpu", "timm", "av", "pytest"} <= names
+    assert not names & {"torch", "torchvision", "faiss-gpu"}
+    readme = (ROOT / "README.md").read_text()
+    (told,) = re.findall(r"pip install (faiss-cpu .*)", readme)
+    test_tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
+        "test"
+    ]
+    assert set(told.split()) == names - {re.match(r"[\w-]+", tool)[0] for tool in test_tools}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "README.md",
+        "Makefile",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/library.md",
+        "docs/formats.md",
+        "docs/recipes.md",
+    ],
+)
 def test_no_other_page_tells_of_options_that_do_not_exist(path):
     ours = set().union(*map(options_of, COMMANDS)) | {"--help"}
-    foreign = TORCHRUN | {"--no-print-directory", "--disable-pip-version-check", "--editable", "--check"}
+    pip = {"--disable-pip-version-check", "--editable", "--no-deps", "--quiet", "--index-url"}
+    foreign = TORCHRUN | pip | {"--no-print-directory", "--check"}
     assert told_in((ROOT / path).read_text()) <= ours | foreign
 
 
 def test_links_between_pages_lead_somewhere():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
             assert link.startswith("http") or (page.parent / link).exists(), (page.name, link)
 
