@@ -1,21 +1,23 @@
 """Progress bars: on a terminal's stderr only, and never with --quiet."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+from comedian.progress import Report, silent
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[str, float, float | None], None]]:
+def progress(quiet: bool) -> Iterator[Report]:
     """Yield `report(task, done, total)`, which moves the bar named `task`; total None is unknown.
 
     Standard output is left alone unless it is the same terminal, where its lines go above the bars.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda task, done, total=None: None
+        yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")
     with Progress(
@@ -25,7 +27,7 @@ def progress(quiet: bool) -> Iterator[Callable[[str, float, float | None], None]
         transient=True,
         redirect_stdout=sys.stdout.isatty(),
     ) as bars:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(task: str, done: float, total: float | None = None) -> None:
             if task not in tasks:

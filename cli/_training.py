@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
@@ -37,7 +38,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
     if flags.show_recipe:
         print(to_toml(stage, recipe), end="")
         return
-    _check(flags)
+    frames, output = _required(flags)
     from comedian.data.halves import Halves
     from comedian.distributed import pick_device, processes
     from comedian.training.run import Run
@@ -46,9 +47,9 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
     start = start or Start(flags.init)
     with processes(pick_device(flags.device)) as device, progress(flags.quiet) as report:
         made_from = {"--init": start.fingerprint}
-        run = Run(flags.output, device, flags.workers, flags.seed, flags.resume, made_from, report, _emit)
+        run = Run(output, device, flags.workers, flags.seed, flags.resume, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
-        halves = Halves.open(find_games(flags.frames, FRAMES_SUFFIXES, flags.root, flags.prefer))
+        halves = Halves.open(find_games(frames, FRAMES_SUFFIXES, flags.root, flags.prefer))
         if not run.state_path.exists():  # else it was said when the run began
             _remark(stage, flags, header)
         try:
@@ -76,12 +77,14 @@ def _inherited(flags: Flags, header) -> tuple[str, list[str]]:
     return header.recipe.get("preset") or DEFAULT_RECIPE, settings
 
 
-def _check(flags: Flags) -> None:
+def _required(flags: Flags) -> tuple[list[str], Path]:
+    """The frames and the output, without which nothing but the recipe can be shown."""
     if not flags.frames:
         raise InputError("no frames were given", remedy="name frames files, folders or lists")
     if flags.output is None:
         raise InputError("no output was given", remedy="name a weights file with -o")
     check_output(flags.output)
+    return flags.frames, flags.output
 
 
 def _check_state(stage: str, flags: Flags, state) -> None:

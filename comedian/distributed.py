@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -19,7 +19,16 @@ from torch.nn.parallel import DistributedDataParallel
 
 from comedian.errors import InputError
 
-Drawn = TypeVar("Drawn")
+
+class Sliceable(Protocol):
+    """What was drawn for a batch: it has a length, and `drawn[slice]` is of its own kind."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> Any: ...
+
+
+Drawn = TypeVar("Drawn", bound=Sliceable)
 
 # A process that dies is noticed at once, for its connections close; only a machine that vanishes without a
 # word is waited for. The longest real wait is for the last half of a validation, minutes on a slow CPU.
@@ -77,7 +86,7 @@ def ends_first(status: int) -> tuple[bool, int]:
     return first == mine, int(first.split()[1])
 
 
-def is_loss(error: RuntimeError) -> bool:
+def is_loss(error: Exception) -> bool:
     """Whether an error of torch's means that another process cannot be reached any more."""
     return isinstance(error, dist.DistError) or "gloo/transport" in str(error)
 
@@ -105,7 +114,8 @@ def local_slice(global_size: int) -> slice:
 
 def own_share(drawn: Drawn) -> Drawn:
     """This process's part of what was drawn for a global batch."""
-    return drawn[local_slice(len(drawn))]
+    own: Drawn = drawn[local_slice(len(drawn))]
+    return own
 
 
 def gather(tensor: Tensor) -> Tensor:
@@ -149,7 +159,8 @@ def together(step: nn.Module) -> nn.Module:
         step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
     known = inspect.signature(DistributedDataParallel).parameters
     sync_buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-    return DistributedDataParallel(step, **{sync_buffers: False})  # newer versions of torch renamed it
+    options: dict[str, Any] = {sync_buffers: False}  # newer versions of torch renamed it
+    return DistributedDataParallel(step, **options)
 
 
 def mean(value: Tensor) -> Tensor:

@@ -182,7 +182,8 @@ def _check(parts: Sequence[Part], recipe: BankRecipe) -> None:
         raise InputError(f"the temperature is {recipe.temperature_m:g}", "--temperature", "use one above 0")
     if recipe.dtype not in ("float16", "float32"):
         raise InputError(f"unknown type {recipe.dtype!r}", "--dtype", "use float16 or float32")
-    width, seen = open_features(parts[0].rows).shape[1], {}
+    width = open_features(parts[0].rows).shape[1]
+    seen: dict[tuple[str, int], Part] = {}
     for part in parts:
         found = open_features(part.rows).shape[1]
         if found != width:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -179,7 +180,8 @@ def _features(
 def _own_teacher(checkpoint: Checkpoint) -> Teacher:
     """Weights of a step: the spatial transformer, and where there is one the temporal."""
     header, spatial = checkpoint.header, spatial_of(checkpoint)
-    network, relate = spatial, None
+    network: nn.Module = spatial
+    relate = None
     if header.kind != "spatial":
         temporal, length = temporal_of(checkpoint), header.model.num_tokens
         network, relate = (
@@ -198,7 +200,7 @@ def _encoder(spatial: SpatialEncoder, header: Header) -> Callable[[Tensor], Tens
 
 def _timm_teacher(name: str, file: Path | None) -> Teacher:
     """An image model's pooled features, averaged over the two frames of a tubelet."""
-    model = timm_model(name, file).eval()
+    model: Any = timm_model(name, file).eval()
     config = model.pretrained_cfg
     size, mean, std = config["input_size"][1:], config["mean"], config["std"]
 

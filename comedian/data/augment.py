@@ -15,7 +15,8 @@ Order: crop and resize, colour jitter, grayscale, blur, solarize, flip, normalis
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -55,8 +56,9 @@ class Draws:
         return len(self.flip)
 
     def __getitem__(self, rows: slice | Tensor) -> "Draws":
-        tensors = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **tensors)
+        chosen: dict[str, Any] = dict(vars(self))
+        chosen |= {name: value[rows] for name, value in chosen.items() if isinstance(value, Tensor)}
+        return Draws(**chosen)
 
     @property
     def recoloured(self) -> Tensor:

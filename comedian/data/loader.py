@@ -23,7 +23,7 @@ class ClipLoader:
         self.pool = ThreadPoolExecutor(max(workers, 1))
         self._buffers: list[torch.Tensor] = []  # kept from epoch to epoch: their pages cost time
 
-    def batches(self, batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
+    def batches(self, batches: Sequence[np.ndarray] | np.ndarray) -> Iterator[torch.Tensor]:
         """Yield uint8 (B, T, H, W, 3) for each array of clips (B, 2).
 
         A yielded tensor is overwritten when the next one is asked for: copy what must live longer. The

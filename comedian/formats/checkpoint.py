@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -146,16 +147,18 @@ def _header(path: str | Path, metadata: dict[str, str]) -> Header:
 
 def _unknown(values: dict) -> list[str]:
     """What a header tells that this version does not know: another kind, network or form of frames."""
-    tables = {"": (Header, values), "model.": (ModelRecipe, values.get("model", {}))}
-    tables["geometry."] = Geometry, values.get("geometry", {})
-    known = {"format", "version"}
-    keys = [
-        f"{table}{key}"
-        for table, (kind, found) in tables.items()
-        for key in found.keys() - kind.__dataclass_fields__.keys() - known
-    ]
+    tables = (
+        ("", values, {*_names(Header), "format", "version"}),
+        ("model.", values.get("model", {}), _names(ModelRecipe)),
+        ("geometry.", values.get("geometry", {}), _names(Geometry)),
+    )
+    keys = [f"{table}{key}" for table, found, known in tables for key in found.keys() - known]
     kind = values.get("kind", "")
     return keys + [f"kind {kind}"] * (kind not in ("", *MAKER))
+
+
+def _names(kind: Any) -> set[str]:
+    return {part.name for part in fields(kind)}
 
 
 def _parsed(values: dict) -> Header:
@@ -177,7 +180,7 @@ def _is_cut_short(path: Path) -> bool:
     return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") < 100_000_000
 
 
-def _frozen(value: object) -> object:
+def _frozen(value: Any) -> Any:
     """JSON has no tuples; a recipe has no lists."""
     return tuple(value) if isinstance(value, list) else value
 

@@ -94,11 +94,13 @@ def _in_folder(folder: Path, videos: list[str]) -> Places:
     if all(_find(_keys_of(video), found) for video in videos) and found:
         return found
     files = [file for file in sorted(folder.rglob("*.json")) if file.name != LABELS_NAME]
-    others = {_parts(_stem(file.relative_to(folder).with_suffix("")), folder): file for file in files}
+    others: Places = {
+        _parts(_stem(file.relative_to(folder).with_suffix("")), folder): file for file in files
+    }
     if not found and not others:
         raise InputError("holds no labels", folder, f"{EXPECTED} or <video>.json")
     if not found:
-        return {**others}
+        return others
     wanted = {_find(_keys_of(video), others) for video in videos if not _find(_keys_of(video), found)}
     return found | {key: others[key] for key in others if key in wanted}
 

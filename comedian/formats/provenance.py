@@ -31,7 +31,9 @@ def provenance(recipe: dict | None = None, parents: Iterable[str | Path] = ()) -
 
 def fingerprint(name: str | Path | None) -> str | None:
     """What tells a file from others, wherever it lies: its SHA-256, shortened; other names as they are."""
-    return f"sha256 {sha256(name)[:16]}" if name is not None and Path(name).is_file() else name
+    if name is None:
+        return None
+    return f"sha256 {sha256(name)[:16]}" if Path(name).is_file() else str(name)
 
 
 def sha256(path: str | Path) -> str:

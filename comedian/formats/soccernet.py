@@ -18,7 +18,7 @@ from typing import Any
 from comedian.errors import InputError
 from comedian.formats.actions import Action, Form, Sets, read_entries, text
 from comedian.formats.atomic import atomic_path
-from comedian.formats.spots import KEYS, Spot
+from comedian.formats.spots import Spot
 
 RESULTS_NAME, LABELS_NAME = "results_spotting.json", "Labels-v2.json"
 GAME_PARTS = 3  # SoccerNet names a game league/season/game
@@ -138,7 +138,9 @@ def _from_prediction(item: dict, game: str, place: str) -> Spot:
     try:
         half, position_ms = int(item["half"]), int(item["position"])
         label, confidence = item["label"], float(item["confidence"])
-        return dict(zip(KEYS, (f"{game}/{half}", half, position_ms, label, confidence), strict=True))
+        return Spot(
+            video=f"{game}/{half}", half=half, position_ms=position_ms, label=label, confidence=confidence
+        )
     except KeyError as error:
         raise InputError(f"has no {error}", place, "write it as SoccerNet does") from None
     except (ValueError, TypeError, OverflowError) as error:

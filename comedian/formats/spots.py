@@ -9,8 +9,9 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from io import BufferedReader
 from operator import itemgetter
-from typing import TextIO, TypedDict
+from typing import TextIO, TypedDict, cast
 
 from comedian.errors import InputError
 
@@ -87,8 +88,8 @@ def _whole_lines(stream: TextIO, name: str) -> Iterator[str]:
     if not hasattr(stream, "buffer"):
         yield from stream
         return
-    rest = b""
-    while chunk := stream.buffer.read1(_CHUNK_BYTES):
+    rest, buffer = b"", cast(BufferedReader, stream.buffer)
+    while chunk := buffer.read1(_CHUNK_BYTES):
         chunk = rest + chunk
         cut = chunk.rfind(b"\n") + 1
         rest = chunk[cut:]
@@ -110,14 +111,14 @@ def _parse(text: str, name: str, number: int) -> Iterable[Spot]:
     try:
         spots = json.loads(f"[{text.strip().replace(chr(10), ',')}]")
         if len(spots) == text.count("\n") and _are(spots, _KINDS_IN_BULK):
-            return spots
+            return cast(list[Spot], spots)
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     lines = enumerate(text.split("\n"), number)
     return (_parse_line(line, f"{name}:{number}") for number, line in lines if line.strip())
 
 
-def _are(spots: list[Spot], kinds: Iterable[set[type]]) -> bool:
+def _are(spots: list[dict], kinds: Iterable[set]) -> bool:
     """Whether the values of all spots are of the kinds at their places."""
     columns = (map(itemgetter(key), spots) for key in KEYS)
     return all(set(map(type, column)) <= kind for column, kind in zip(columns, kinds, strict=True))
@@ -134,7 +135,7 @@ def _parse_line(line: str, place: str) -> Spot:
         raise InputError(f"has no {' or '.join(map(repr, missing))}", place, REMEDY)
     if not _are([spot], _KINDS) or not math.isfinite(spot["position_ms"]):
         raise InputError("has a value of the wrong kind", place, f"{REMEDY}: texts and numbers")
-    return spot
+    return cast(Spot, spot)
 
 
 @lru_cache(maxsize=1024)

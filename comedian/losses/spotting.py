@@ -58,8 +58,8 @@ def spotting_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def draw_mixup(batch: int, alpha: float, generator: torch.Generator) -> Tensor:
     """Share of itself that each sample keeps, λ ~ Beta(α, α), (B,) float32."""
     assert alpha > 0, "mixup needs alpha > 0; leave it out instead"
-    seed = torch.randint(2**63 - 1, (1,), generator=generator).item()  # torch's Beta takes no generator
-    return torch.from_numpy(np.random.default_rng(seed).beta(alpha, alpha, batch)).float()
+    seed = torch.randint(2**63 - 1, (1,), generator=generator)  # torch's Beta takes no generator
+    return torch.from_numpy(np.random.default_rng(int(seed)).beta(alpha, alpha, batch)).float()
 
 
 def mixup(video: Tensor, labels: Tensor, lam: Tensor, permutation: Tensor) -> tuple[Tensor, Tensor]:

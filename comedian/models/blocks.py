@@ -4,6 +4,7 @@ Letters: N tubelets, D width, p patch size, h × w patches of an image.
 """
 
 from functools import partial
+from typing import Any
 
 import torch.nn.functional as F
 from timm.models.vision_transformer import Block
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from comedian.recipes.model import TUBELET_FRAMES
 
-LayerNorm = partial(nn.LayerNorm, eps=1e-6)
+LayerNorm: Any = partial(nn.LayerNorm, eps=1e-6)  # timm takes it where it says a class
 INIT_STD = 0.02  # of linear layers and learned embeddings, as in ViT
 
 

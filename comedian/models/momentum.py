@@ -27,7 +27,8 @@ class MomentumTwin(nn.Module):
     def update(self, momentum: float) -> None:
         """Parameters become momentum × own + (1 − momentum) × online; buffers are copied."""
         (online,) = self._online
-        mine, theirs = list(self.module.parameters()), list(online.parameters())
+        mine: list[Tensor] = list(self.module.parameters())
+        theirs: list[Tensor] = list(online.parameters())
         torch._foreach_lerp_(mine, theirs, 1 - momentum)
         for buffer, source in zip(self.module.buffers(), online.buffers(), strict=True):
             buffer.copy_(source)
@@ -41,12 +42,15 @@ def ema_momentum(iteration: int, total: int, start: float) -> float:
 class KeyQueue(nn.Module):
     """The last M keys, first in first out; it starts with random unit keys and is saved with the state."""
 
+    keys: Tensor  # (M, K)
+    oldest: Tensor  # int64, row that goes next
+
     def __init__(self, size: int, width: int, seed: int = 0):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         keys = torch.randn(size, width, generator=generator, device="cpu")
-        self.register_buffer("keys", F.normalize(keys, dim=1))  # (M, K)
-        self.register_buffer("oldest", torch.zeros((), dtype=torch.int64))  # row that goes next
+        self.register_buffer("keys", F.normalize(keys, dim=1))
+        self.register_buffer("oldest", torch.zeros((), dtype=torch.int64))
 
     def snapshot(self) -> Tensor:
         """A copy of the keys (M, K), which later pushes leave alone; rows in no particular order."""

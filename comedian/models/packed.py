@@ -4,13 +4,16 @@ torch's own are MKL's there, which spares AVX-512 on an AMD.
 """
 
 import copy
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def packed(module: nn.Module) -> nn.Module:
+
+def packed(module: Network) -> Network:
     """A copy of a module on the CPU for inference alone, whose linear layers are oneDNN's."""
     module = copy.deepcopy(module)
     if torch.backends.mkldnn.is_available():

@@ -41,6 +41,12 @@ class Spotter(nn.Module):
         self.temporal = TemporalTransformer(recipe)
         self.heads = TokenHeads(recipe.embed_dim, {CLASSES: len(self.classes)})
 
+    @property
+    def trained_on(self) -> Geometry:
+        """`geometry`, which a spotter has that was trained or loaded."""
+        assert self.geometry is not None, "a spotter that has seen no frames"
+        return self.geometry
+
     def forward(self, video: Tensor, mask: Tensor | None = None) -> Tensor:
         """Video (B, 3, T, H, W), normalised, to logits (B, L, C).
 

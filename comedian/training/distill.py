@@ -35,6 +35,9 @@ STAGE = "distill"
 class DistillStep(nn.Module):
     """Student, its projector, and the bank it is compared with."""
 
+    features: Tensor  # (M, K)
+    soft: Tensor  # (M, K), m_i
+
     def __init__(
         self, spatial: SpatialEncoder, temporal: TemporalTransformer, bank: Bank, recipe: DistillRecipe
     ):
@@ -43,15 +46,16 @@ class DistillStep(nn.Module):
         features = torch.from_numpy(np.asarray(bank.features))  # (M, K)
         self.projector = projector(recipe.model.embed_dim, recipe.hidden_dim, features.shape[1])
         self.register_buffer("features", features, persistent=False)
-        self.register_buffer("soft", torch.from_numpy(np.asarray(bank.targets)), persistent=False)  # m_i
+        self.register_buffer("soft", torch.from_numpy(np.asarray(bank.targets)), persistent=False)
         self.queue = (
             KeyQueue(recipe.queue_size, features.shape[1]) if recipe.candidates == "queue" else None
         )
-        self.own: Tensor | None = None
+        self.own = torch.empty(0)  # features of the iteration at hand
 
     def forward(self, frames: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Loss of this process's windows, uint8 (B, T, H, W, 3), whose tokens have bank rows (B, L)."""
-        z = self._student(frames, *rows.shape, generator)  # (B, L, K)
+        batch, num_tokens = rows.shape
+        z = self._student(frames, batch, num_tokens, generator)  # (B, L, K)
         own = self.features[rows].to(z.dtype)  # (B, L, K)
         if self.queue is not None:
             self.own = distributed.gather(own)

@@ -139,10 +139,11 @@ def start_spotter(start: Start, recipe: FinetuneRecipe, geometry: Geometry) -> t
     return spotter, temporal is not None
 
 
-def set_prior(head: nn.Linear, prior: float) -> None:
+def set_prior(head: nn.Module, prior: float) -> None:
     """Let an untrained head give every class the probability `prior`; actions are rare, 0.5 is far off."""
     if not 0 < prior < 1:
         raise InputError(f"head_prior is {prior:g}", remedy="choose a probability between 0 and 1")
+    assert isinstance(head, nn.Linear)
     nn.init.constant_(head.bias, math.log(prior / (1 - prior)))
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,10 +47,15 @@ def fit(
     Raises:
         InputError: the loss is not finite, or the state for resuming is damaged or of another run.
     """
-    precision = autocast(run.device, step.recipe.precision)
+    recipe: Any = step.recipe
+    precision = autocast(run.device, recipe.precision)
     step.to(run.device)  # before the optimiser, whose state is loaded to where the parameters are
     optimizer = adamw(step, optim, run.device)
-    identity = {"seed": run.seed, "recipe": step.recipe, f"steps an epoch of {name}": epochs.iterations}
+    identity: dict[str, Any] = {
+        "seed": run.seed,
+        "recipe": recipe,
+        f"steps an epoch of {name}": epochs.iterations,
+    }
     identity |= run.made_from
     place = restore(run.state_path, name, identity, step, optimizer) if run.resume else Place(name)
     model = distributed.together(step)

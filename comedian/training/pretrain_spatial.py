@@ -3,6 +3,8 @@
 Letters: B clips, K width of queries and keys.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -40,7 +42,7 @@ class MocoStep(nn.Module):
         self.predictor = predictor(recipe.output_dim, recipe.hidden_dim)
         self.twin = MomentumTwin(nn.ModuleList([self.spatial, self.projector]))
         self.queue = KeyQueue(recipe.queue_size, recipe.output_dim)
-        self.keys: Tensor | None = None
+        self.keys = torch.empty(0)  # of the iteration at hand
 
     def forward(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """Loss of this process's clips, uint8 (B, 2, H, W, 3)."""
@@ -62,7 +64,7 @@ class MocoStep(nn.Module):
         return F.normalize(self.predictor(self.projector(self.spatial.encode(view))).float(), dim=1)
 
     def _key(self, view: Tensor) -> Tensor:
-        spatial, project = self.twin.module
+        spatial, project = cast(tuple[SpatialEncoder, nn.Module], tuple(self.twin.module.children()))
         return F.normalize(project(spatial.encode(view)).float(), dim=1)
 
 

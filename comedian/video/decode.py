@@ -153,6 +153,7 @@ def decode_needed(
     to others that were not decoded.
     """
     packets = _packets(container, stream, damage)
+    planned: skip.Plan
     if every_frame or not clock.timed:
         planned = ((packet, skip.WHOLE) for packet in packets)
     else:

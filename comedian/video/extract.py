@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableSequence, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -22,6 +22,7 @@ from comedian.video.parallel import cores, sample_apart
 from comedian.video.sample import probe
 
 POLL_SECONDS = 0.1  # between looks at how far the workers are
+_shares: MutableSequence[float] = []  # in a worker: how far each job is, shared with the parent
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def extract_all(
     workers: int | None = None,
     force: bool = False,
     report: Callable[[float], None] = lambda share: None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Extract halves in `workers` processes (None: one a core); yield outcomes in the order of `jobs`.
 
     Where there are fewer halves than workers, several decode one half.

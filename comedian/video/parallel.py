@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from itertools import islice
 from mmap import mmap
@@ -31,7 +31,7 @@ def sample_apart(
     sampling: str = FramesRecipe.sampling,
     on_damage: Callable[[str], None] = warnings.warn,
     processes: int = 1,
-) -> Iterator[tuple[float, np.ndarray]]:
+) -> Generator[tuple[float, np.ndarray], None, None]:
     """Yield what `sample_frames` yields, decoded by several processes.
 
     One process decodes it all from the first stretch on that is damaged, and where the container cannot be
@@ -80,7 +80,9 @@ def _stretches(
     return list(zip(firsts, [*firsts[1:], math.inf], strict=True)) if len(firsts) > 1 else []
 
 
-def _decoded(video: tuple, stretches: list[tuple[int, float]], processes: int) -> Iterator[tuple | None]:
+def _decoded(
+    video: tuple, stretches: list[tuple[int, float]], processes: int
+) -> Generator[tuple | None, None, None]:
     """The frames of each stretch in turn, None where one process must decode all from there on."""
     context = multiprocessing.get_context("fork")
     width, height = video[2]
@@ -106,7 +108,7 @@ def _decoded(video: tuple, stretches: list[tuple[int, float]], processes: int) -
             link.close()
 
 
-def _received(link, desk: np.ndarray, path: str | Path) -> Iterator[tuple | None]:
+def _received(link, desk: np.ndarray, path: str | Path) -> Generator[tuple | None, None, None]:
     """The frames of one stretch, or None, off the desk that a helper lays them on."""
     try:
         while seconds := link.recv():
@@ -134,8 +136,9 @@ def _help(link, own_end, desk: np.ndarray, video: tuple, stretches: list[tuple[i
                 part = sample_stretch(path, slots, fps, size, sampling)
             except InputError:  # the parent will meet it, too
                 part = None
-            for start in range(0, len(part or ()), DESK_FRAMES):
-                seconds, frames = zip(*part[start : start + DESK_FRAMES], strict=True)
+            placed = part or []
+            for start in range(0, len(placed), DESK_FRAMES):
+                seconds, frames = zip(*placed[start : start + DESK_FRAMES], strict=True)
                 np.stack(frames, out=desk[: len(frames)])
                 own_end.send(seconds)
                 own_end.recv()

@@ -7,8 +7,9 @@ where the origin is the container's start, as a player counts. "ffmpeg" sampling
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import av
@@ -75,7 +76,7 @@ def sample_frames(
     threads: int = 1,
     on_damage: Callable[[str], None] = warnings.warn,
     full_decode: bool = False,
-) -> Iterator[tuple[float, np.ndarray]]:
+) -> Generator[tuple[float, np.ndarray], None, None]:
     """Yield (seconds, rgb) for every k with k / fps before the end of the video.
 
     `seconds` is the frame's real presentation time from the origin, so it differs from k / fps by up
@@ -109,7 +110,7 @@ def _sample(
     threads: int,
     on_damage: Callable[[str], None],
     every_frame: bool,
-) -> Iterator[tuple[float, np.ndarray]]:
+) -> Generator[tuple[float, np.ndarray], None, None]:
     damage, convert, ticks = Damage(), Converter(path, size), None
     with open_video(path, threads) as (container, stream):
         clock = Clock(container, stream, *grid)
@@ -154,13 +155,13 @@ def _on_screen(
     for ticks, frame in frames:
         following = min(clock.slot(ticks), last)
         shown = shown or (ticks, frame)
-        yield from (shown for _ in range(slot, following))
-        slot, shown, end = max(slot, following), (ticks, frame), ticks + clock.duration(frame)
+        yield from repeat(shown, int(following) - slot)
+        slot, shown, end = max(slot, int(following)), (ticks, frame), ticks + clock.duration(frame)
         if slot == last:
             return
     if shown is None:
         return
-    yield from (shown for _ in range(slot, min(clock.slot(end), last)))
+    yield from repeat(shown, int(min(clock.slot(end), last)) - slot)
     promised, reached = clock.promised_end, clock.seconds(end)
     if promised and promised - reached > TOLERATED_SECONDS:
         damage.early_end = f"ends at {clock_face(reached)} of {clock_face(promised)}"
@@ -172,7 +173,7 @@ class Converter:
     def __init__(self, path: str | Path, size: tuple[int, int]):
         self._path, self._size, self._reformatter = path, size, VideoReformatter()
         self._frame: av.VideoFrame | None = None
-        self._rgb: np.ndarray | None = None
+        self._rgb = np.empty(0, np.uint8)
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         if frame is not self._frame:

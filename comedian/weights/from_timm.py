@@ -109,7 +109,7 @@ def _as_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return found  # (D, 3, 2, p, p)
 
 
-def _without_classifier(model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _without_classifier(model: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Tensors of a file, without the classifier that it may hold."""
     heads = model.pretrained_cfg.get("classifier") or ()
     prefixes = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))

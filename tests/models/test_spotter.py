@@ -194,7 +194,9 @@ def test_temporal_blocks_start_from_spatial_ones():
 
 def test_temporal_blocks_that_cannot_start_from_spatial_ones():
     swin = spotter_of(VISWIN)
-    with pytest.raises(InputError, match="set copy_temporal = false"):
+    with pytest.raises(
+        InputError, match="ViViT's spatial ones, viswin has none; --set copy_temporal=false"
+    ):
         copy_temporal_from_spatial(swin.spatial, swin.temporal)
     deep = TemporalTransformer(replace(VIVIT, temporal_depth=4))
     with pytest.raises(InputError, match="4 temporal blocks cannot start from 3 spatial ones"):
