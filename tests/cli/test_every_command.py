@@ -1,5 +1,6 @@
 """The same few promises, asked of every command."""
 
+import math
 import os
 import pty
 import re
@@ -43,8 +44,8 @@ def test_help_is_quick_has_an_example_and_imports_nothing_heavy(name):
         "try: main(['--help'])\n"
         f"finally: print([name for name in {heavy} if name in sys.modules])"
     )
-    seconds = []
-    for _ in range(5):
+    seconds = [math.inf]
+    while min(seconds) >= 0.2 and len(seconds) <= 5:  # the machine may be busy with something else
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -52,7 +53,7 @@ def test_help_is_quick_has_an_example_and_imports_nothing_heavy(name):
     assert done.stdout.startswith("Usage: ") or "\nUsage: " in done.stdout
     assert "Example: " in done.stdout
     assert done.stdout.strip().endswith("[]"), done.stdout
-    assert min(seconds) < 0.2, "seconds of a processor: the machine may be busy with something else"
+    assert min(seconds) < 0.2, "seconds of a processor"
 
 
 @every_command
