@@ -4,8 +4,7 @@ import functools
 import inspect
 import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,6 @@ import typer
 from comedian.errors import InputError
 from comedian.version import VERSION
 
-from ._flags import with_parameters
 from ._io import silence_stdout, warn
 from ._torchrun import handle_signals, last_word, lost_another
 
@@ -50,6 +48,16 @@ def command(
             sys.exit(_flushed(end.code if isinstance(end.code, int) else int(bool(end.code))))
 
     return main
+
+
+def with_parameters(function: Callable, parameters: Iterable[inspect.Parameter]) -> Callable:
+    """Let a function say that it takes these parameters, by name; Typer believes it."""
+    given = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in parameters]
+    shown: Any = function
+    shown.__signature__ = inspect.Signature(given)
+    shown.__annotations__ = {item.name: item.annotation for item in given}
+    shown.__dict__.pop("__wrapped__", None)
+    return function
 
 
 def _guarded(function: Callable, name: str) -> Callable:
@@ -107,6 +115,8 @@ def _with_notes(error: BaseException, message: str) -> str:
 
 def _fail(name: str, message: str) -> int:
     if os.environ.get("COMEDIAN_TRACEBACK"):
+        import traceback
+
         traceback.print_exc()
     return _end(name, 1, message)
 

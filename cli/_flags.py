@@ -2,13 +2,14 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ._app import with_parameters
 from ._options import Device, Prefer, Quiet, Root, Workers, by_name
 
 FRAMES = typer.Argument(
@@ -71,13 +72,3 @@ def with_flags(function: Callable) -> Callable:
         function(flags=flags, **values)
 
     return with_parameters(run, [shared[0], *own, *shared[1:]])
-
-
-def with_parameters(function: Callable, parameters: Iterable[inspect.Parameter]) -> Callable:
-    """Let a function say that it takes these parameters, by name; Typer believes it."""
-    given = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in parameters]
-    shown: Any = function
-    shown.__signature__ = inspect.Signature(given)
-    shown.__annotations__ = {item.name: item.annotation for item in given}
-    shown.__dict__.pop("__wrapped__", None)
-    return function

@@ -2,15 +2,17 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+import typer
+
 from comedian.errors import InputError
-from comedian.formats.atomic import atomic_path
-from comedian.formats.spots import Spot, read_spots, write_spot
+from comedian.formats.spot import Spot
+
+SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of results_spotting.json.")
 
 
 @contextmanager
@@ -33,6 +35,7 @@ def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
 def open_spots(name: str, command: str) -> Iterator[Iterator[Spot]]:
     """Open spots: JSON Lines, standard input for `-`, or SoccerNet's results in a folder or zip."""
     from comedian.formats.soccernet import is_soccernet, read_soccernet
+    from comedian.formats.spots import read_spots
 
     if name != "-" and is_soccernet(name):
         yield read_soccernet(name)
@@ -49,12 +52,16 @@ def open_output(name: str) -> Iterator[TextIO]:
         sys.stdout.flush()
         return
     check_output(name)
+    from comedian.formats.atomic import atomic_path
+
     with atomic_path(name) as temporary, temporary.open("w", encoding="utf-8") as stream:
         yield stream
 
 
 def write_spots(stream: TextIO, spots: Iterable[Spot]) -> None:
     """Write spots as lines, and pass them on."""
+    from comedian.formats.spots import write_spot
+
     for spot in spots:
         write_spot(stream, spot)
     stream.flush()
@@ -62,6 +69,8 @@ def write_spots(stream: TextIO, spots: Iterable[Spot]) -> None:
 
 def check_output(path: str | Path) -> None:
     """Raise InputError unless a file can be written at `path`: before hours of work, not after them."""
+    import tempfile
+
     path = Path(path)
     if path.is_dir():
         raise InputError("is a folder", path, "name a file")

@@ -66,4 +66,3 @@ Prefer = Annotated[
     str | None,
     typer.Option(metavar="ENDING", help="Of several files for one half take the one named so: 224p."),
 ]
-SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of results_spotting.json.")

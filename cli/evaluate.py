@@ -11,8 +11,8 @@ from comedian.formats.soccernet import is_soccernet, list_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 from ._app import command
-from ._io import open_output, open_spots, warn
-from ._options import SPOTS, by_name
+from ._io import SPOTS, open_output, open_spots, warn
+from ._options import by_name
 
 LABELS = typer.Option(
     metavar="FOLDER|FILE",

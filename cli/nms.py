@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from comedian.formats.spots import Spot
-from comedian.spotting.suppress import THRESHOLD, WINDOW_SECONDS, by_half, suppress_half
+from comedian.formats.spot import Spot
+from comedian.recipes.suppress import THRESHOLD, WINDOW_SECONDS
+from comedian.spotting.suppress import by_half, suppress_half
 
 from ._app import command
-from ._io import open_output, open_spots, warn, write_spots
-from ._options import SPOTS
+from ._io import SPOTS, open_output, open_spots, warn, write_spots
 
 
 class Form(StrEnum):

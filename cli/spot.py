@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from comedian.errors import InputError
-from comedian.spotting.suppress import THRESHOLD
+from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
 from ._io import check_output, open_output, warn, write_spots

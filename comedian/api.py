@@ -9,13 +9,14 @@ from comedian.distributed import pick_device
 from comedian.evaluation import metrics
 from comedian.evaluation.pairing import collect, pair
 from comedian.formats.scores import Scores
-from comedian.formats.spots import Spot
+from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
 from comedian.recipes.model import SOCCERNET_CLASSES
+from comedian.recipes.suppress import THRESHOLD
 from comedian.spotting.sliding import to_spots
 from comedian.spotting.sources import average_saved, find_sources, load_ensemble, score_sources
-from comedian.spotting.suppress import THRESHOLD, suppress
+from comedian.spotting.suppress import suppress
 from comedian.weights.hub import fetch, fetch_published
 
 Name = str | Path

@@ -13,7 +13,7 @@ import numpy as np
 
 from comedian.errors import InputError
 from comedian.formats.actions import Action
-from comedian.formats.spots import HalfSpot
+from comedian.formats.spot import HalfSpot
 
 HALF_SECONDS = 120 * 60  # what lies behind falls into the last frame
 VISIBLE, UNSHOWN = 1.0, -1.0

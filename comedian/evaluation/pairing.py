@@ -8,7 +8,7 @@ from comedian.errors import InputError, some_of
 from comedian.evaluation.cells import GameResult
 from comedian.formats.actions import Action
 from comedian.formats.lookup import Labels, Parts
-from comedian.formats.spots import HalfSpot, Spot
+from comedian.formats.spot import HalfSpot, Spot
 
 Videos = dict[str, list[HalfSpot]]  # spots by video
 

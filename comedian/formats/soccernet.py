@@ -18,7 +18,7 @@ from typing import Any
 from comedian.errors import InputError
 from comedian.formats.actions import Action, Form, Sets, read_entries, text
 from comedian.formats.atomic import atomic_path
-from comedian.formats.spots import Spot
+from comedian.formats.spot import Spot
 
 RESULTS_NAME, LABELS_NAME = "results_spotting.json", "Labels-v2.json"
 GAME_PARTS = 3  # SoccerNet names a game league/season/game

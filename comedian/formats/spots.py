@@ -11,36 +11,10 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import BufferedReader
 from operator import itemgetter
-from typing import TextIO, TypedDict, cast
+from typing import TextIO, cast
 
 from comedian.errors import InputError
-
-
-class HalfSpot(TypedDict):
-    """A spot whose video is known otherwise.
-
-    Attributes:
-        half: 1 or 2.
-        position_ms: time from the start of the half.
-        label: name of the class.
-        confidence: 0 to 1.
-    """
-
-    half: int
-    position_ms: int | float
-    label: str
-    confidence: float
-
-
-class Spot(HalfSpot):
-    """A spot of a video.
-
-    Attributes:
-        video: path or name.
-    """
-
-    video: str
-
+from comedian.formats.spot import Spot
 
 KEYS = ("video", "half", "position_ms", "label", "confidence")
 REMEDY = "give spots as spot and nms write them"

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from comedian.errors import InputError
 from comedian.formats.scores import Scores
-from comedian.formats.spots import Spot
+from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import SpotRecipe
+from comedian.recipes.suppress import THRESHOLD
 from comedian.spotting.encode import chunk_tokens, encode_stream
-from comedian.spotting.suppress import THRESHOLD
 
 
 class SlidingSpotter:

@@ -12,10 +12,8 @@ from itertools import groupby
 from operator import itemgetter, mul
 
 from comedian.errors import InputError
-from comedian.formats.spots import Spot
-
-THRESHOLD = 0.001
-WINDOW_SECONDS = {"soft": 10.0, "hard": 5.0, "peak": 5.0}
+from comedian.formats.spot import Spot
+from comedian.recipes.suppress import THRESHOLD, WINDOW_SECONDS
 
 Kept = Iterable[tuple[int, float]]  # index of a spot that is kept, and its score
 

@@ -10,7 +10,7 @@ from comedian.data.halves import Halves
 from comedian.evaluation.cells import GameResult
 from comedian.evaluation.metrics import evaluate
 from comedian.formats.actions import Action
-from comedian.formats.spots import Spot
+from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
 from comedian.spotting.sliding import join, score_stream, to_spots
 from comedian.spotting.sources import stream_frames
