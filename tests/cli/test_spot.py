@@ -249,24 +249,16 @@ def start(*words) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def test_spots_come_while_it_runs_and_ctrl_c_is_130(tiny):
+def test_spots_come_while_it_runs_and_a_closed_pipe_ends_quietly(tiny):
     process = start(MATCH, "--model", tiny.spotter, "--threshold", 0)
     first = json.loads(process.stdout.readline())
     assert process.poll() is None
     assert (first["half"], first["position_ms"]) == (1, 250)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, b"spot: interrupted\n")
-
-
-def test_a_closed_pipe_ends_quietly(tiny):
-    process = start(MATCH, "--model", tiny.spotter)
-    assert process.stdout.readline()
     process.stdout.close()
     assert (process.wait(timeout=30), process.stderr.read()) == (0, b"")
 
 
-def test_ctrl_c_leaves_no_file(tiny, tmp_path):
+def test_ctrl_c_is_130_and_leaves_no_file(tiny, tmp_path):
     """In the middle of a half, with both outputs begun."""
     old = tmp_path / "old.jsonl"
     old.write_text("old")
@@ -291,3 +283,4 @@ def test_another_process_gives_the_same_bits(spot, tiny, tmp_path):
     (here,), (there,) = (ScoresFile(tmp_path / f"{name}.h5") for name in ("here", "there"))
     np.testing.assert_array_equal(here.probabilities, there.probabilities)
     np.testing.assert_array_equal(here.seconds, there.seconds)
+    assert np.ptp(here.probabilities) > 0

@@ -5,7 +5,6 @@
 with FOLDER from `make_inputs` and TASK one of
     STAGE:OUTPUT[:kill=STEPS|:calm]            train; the epochs' records go to OUTPUT.jsonl, the losses
                                                of a calm run's steps to OUTPUT.losses
-    score:WEIGHTS:OUTPUT.npy                   raw scores of the first half
 
 The pictures are noise. Networks have two blocks of each kind, since the first one is never skipped.
 """
@@ -40,14 +39,12 @@ from comedian.recipes.stages import (
     PretrainSpatialRecipe,
     SpotRecipe,
 )
-from comedian.spotting.sources import score_video
 from comedian.training import loop
 from comedian.training.distill import distill
 from comedian.training.finetune import finetune
 from comedian.training.pretrain_spatial import pretrain_spatial
 from comedian.training.run import Run
 from comedian.training.validate import Validation
-from comedian.weights.load import load_spotter
 from comedian.weights.start import Start
 
 CPU = torch.device("cpu")
@@ -230,21 +227,13 @@ def _train_task(folder: Path, stage: str, output: str, how: str, device: torch.d
         Path(f"{output}.losses").write_text(json.dumps(losses))
 
 
-def _score_task(folder: Path, weights: str, output: str) -> None:
-    (half, *_) = sorted(folder.rglob("1_224p.h5"))
-    np.save(output, score_video(half, [load_spotter(weights)]).probabilities)
-
-
 def main(folder: str, *tasks: str) -> None:
     """Do tasks in order, in as many processes as torchrun started."""
     torch.set_num_threads(1)
     with processes(CPU) as device:
         for task in tasks:
-            what, first, second = [*task.split(":"), ""][:3]
-            if what == "score":
-                _score_task(Path(folder), first, second)
-            else:
-                _train_task(Path(folder), what, first, second, device)
+            stage, output, how = [*task.split(":"), ""][:3]
+            _train_task(Path(folder), stage, output, how, device)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from safetensors.torch import load_file
 from comedian.errors import InputError
 from comedian.formats.frames import write_frames
 from comedian.models.spotter import Spotter
-from comedian.spotting.sources import score_video
 from comedian.training import finetune as module
 from comedian.training import loop
 from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim, set_prior
@@ -219,17 +218,6 @@ def test_the_spotter_knows_what_it_was_trained_with(inputs, halves, a_run):
     spotter = load_spotter(run.output)
     assert (spotter.classes, spotter.geometry, spotter.spot) == (CLASSES, halves.geometry, FINETUNE.spot)
     assert not run.state_path.exists()
-
-
-def test_a_spotter_loaded_elsewhere_gives_the_same_scores_to_the_bit(inputs, a_run, drive, tmp_path):
-    run = a_run()
-    train(inputs, "finetune", run)
-    here = score_video(inputs / "frames" / "a" / "1_224p.h5", [load_spotter(run.output)]).probabilities
-    assert drive(f"score:{run.output}:{tmp_path / 'scores.npy'}") == 0
-    there = np.load(tmp_path / "scores.npy")
-    assert here.dtype == there.dtype == np.float32
-    assert np.array_equal(here, there)
-    assert np.ptp(here) > 0
 
 
 def test_a_half_shorter_than_a_window_is_told(inputs, a_run):
