@@ -83,7 +83,7 @@ class PlainFinetune(FinetuneStep):
             share = draw_mixup(len(video), self.recipe.mixup_alpha, generator)
             video, labels = mixup(video, labels, share, torch.arange(len(video)).flip(0))
         mask = draw_masks(*labels.shape[:2], self.recipe.mask_share, generator).to(video.device)
-        return spotting_loss(self.spotter.temporal(self.spotter.spatial(video), mask), labels)
+        return spotting_loss(self.spotter.classify(self.spotter.spatial(video), mask), labels)
 
 
 def unfused(step: nn.Module) -> nn.Module:

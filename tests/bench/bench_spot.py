@@ -114,13 +114,13 @@ def _exhaust(items: Iterator) -> None:
 def _each_once(spotter: Spotter, tubelets: torch.Tensor) -> None:
     tokens = torch.cat([_tokens(spotter, part) for part in tubelets.split(CHUNK)])
     for window in _windows(spotter, len(tokens)):
-        spotter.temporal(tokens[None, window]).sigmoid().cpu()
+        spotter.classify(tokens[None, window]).sigmoid().cpu()
 
 
 @torch.inference_mode()
 def _each_window(spotter: Spotter, tubelets: torch.Tensor) -> None:
     for window in _windows(spotter, len(tubelets)):
-        spotter.temporal(_tokens(spotter, tubelets[window])[None]).sigmoid().cpu()
+        spotter.classify(_tokens(spotter, tubelets[window])[None]).sigmoid().cpu()
 
 
 def _tokens(spotter: Spotter, tubelets: torch.Tensor) -> torch.Tensor:
