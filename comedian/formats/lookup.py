@@ -38,7 +38,7 @@ class Labels:
             InputError: there are no labels, or none for a video (where they must lie beside it) or for a
                 listed game.
         """
-        self.given, self._listed = labels, games is not None
+        self.given = labels
         self._places = _places(list(videos), labels, games)
 
     @property
