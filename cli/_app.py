@@ -1,8 +1,10 @@
 """What makes a Python function a well-behaved Unix command."""
 
+import errno
 import functools
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
@@ -12,8 +14,13 @@ import typer
 from comedian.errors import InputError
 from comedian.version import VERSION
 
-from ._io import silence_stdout, warn
-from ._torchrun import handle_signals, last_word, lost_another
+from ._io import refuse_inputs, warn
+from ._signals import INTERRUPTED, Interrupts
+from ._streams import settle_stdout, silence_stdout, stdout_is_gone
+from ._torchrun import last_word, lost_another
+
+OUTPUTS = ("output", "scores")  # parameters that name what a command writes
+NO_MEMORY = re.compile(r"^OutOfMemoryError|DefaultCPUAllocator|bad_alloc|out of memory", re.IGNORECASE)
 
 
 def command(
@@ -39,13 +46,13 @@ def command(
     app.command(name, epilog=f"Example: {example}")(_guarded(function, name))
 
     def main(argv: Sequence[str] | None = None) -> None:
-        handle_signals()
         try:
             app(args=None if argv is None else list(argv), prog_name=name)
-        except InputError as error:  # of an option's callback
-            sys.exit(_fail(name, str(error)))
         except SystemExit as end:
-            sys.exit(_flushed(end.code if isinstance(end.code, int) else int(bool(end.code))))
+            status = end.code if isinstance(end.code, int) else int(bool(end.code))
+            sys.exit(_status(sys.stdout.flush, name) or status)
+        except (InputError, OSError) as error:  # of an option's callback, of --help
+            sys.exit(_failed(error, name))
 
     return main
 
@@ -65,10 +72,22 @@ def _guarded(function: Callable, name: str) -> Callable:
 
     @functools.wraps(function)
     def run(version: bool = False, **options: Any) -> None:
-        if status := _status(functools.partial(function, **options), name):
+        def work() -> None:
+            _refuse_same(options)
+            function(**options)
+
+        if status := _status(work, name):
             sys.exit(status)
 
     return with_parameters(run, [*inspect.signature(function).parameters.values(), _version(name)])
+
+
+def _refuse_same(options: dict[str, Any]) -> None:
+    """Raise InputError if one of the files that are written is also one of those that are read."""
+    outputs = [value for key, value in options.items() if key in OUTPUTS and value]
+    named = [value for key, value in options.items() if key not in OUTPUTS]
+    inputs = [item for value in named for item in (value if isinstance(value, list) else [value])]
+    refuse_inputs(outputs, [item for item in inputs if isinstance(item, str | os.PathLike)])
 
 
 def _version(name: str) -> inspect.Parameter:
@@ -86,26 +105,40 @@ def _version(name: str) -> inspect.Parameter:
 
 def _status(call: Callable[[], None], name: str) -> int:
     try:
-        call()
-        sys.stdout.flush()
+        with Interrupts():
+            call()
+            sys.stdout.flush()
         return 0
-    except BrokenPipeError:
+    except KeyboardInterrupt as interrupt:
+        return _end(name, INTERRUPTED, _with_notes(interrupt, str(interrupt) or "interrupted"))
+    except Exception as error:
+        return _failed(error, name)
+
+
+def _failed(error: Exception, name: str) -> int:
+    """Say what an error means, in one line; return the exit status, or raise it again if it is a bug."""
+    if isinstance(error, BrokenPipeError) and stdout_is_gone():
         silence_stdout()
         return _end(name, 0)
-    except KeyboardInterrupt as interrupt:
-        return _end(name, 130, _with_notes(interrupt, str(interrupt) or "interrupted"))
-    except InputError as error:
-        return _fail(name, str(error))
-    except OSError as error:
-        if error.strerror is None:
-            raise
-        return _fail(name, f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
-    except (MemoryError, RuntimeError) as error:
-        if type(error).__name__ in ("MemoryError", "OutOfMemoryError"):  # torch's is a RuntimeError
-            return _fail(name, "out of memory; try a smaller batch or model, or another machine")
-        if lost_another(error):
-            return _fail(name, _with_notes(error, "another process was lost"))
-        raise
+    settle_stdout()
+    if message := _in_words(error):
+        return _fail(name, message)
+    raise error
+
+
+def _in_words(error: Exception) -> str:
+    """What an error that is no bug means to a user, else ""."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        remedy = "; raise the limit (ulimit -n)" if error.errno == errno.EMFILE else ""
+        reason = error.strerror or " ".join(str(error).split())
+        return f"{error.filename}: {reason}{remedy}" if error.filename else f"{reason}{remedy}"
+    if isinstance(error, MemoryError) or NO_MEMORY.search(f"{type(error).__name__} {error}"):
+        return "out of memory; try a smaller batch or model, or another machine"
+    if lost_another(error):
+        return _with_notes(error, "another process was lost")
+    return ""
 
 
 def _with_notes(error: BaseException, message: str) -> str:
@@ -125,12 +158,4 @@ def _end(name: str, status: int, message: str = "") -> int:
     speaks, status = last_word(status)
     if speaks and message:
         warn(name, message)
-    return status
-
-
-def _flushed(status: int) -> int:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        silence_stdout()
     return status

@@ -1,9 +1,12 @@
 """Standard input and output: `-`, terminals, and files that are whole or absent."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
@@ -19,6 +22,8 @@ SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of 
 def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
     """Open a text file, or standard input for `-`; on a terminal one stderr line says what is awaited."""
     if name == "-":
+        if sys.stdin is None:
+            raise InputError("is closed", "standard input", f"name a file with {awaited}")
         if sys.stdin.isatty():
             warn(command, f"waiting for {awaited} on standard input")
         yield sys.stdin
@@ -46,15 +51,20 @@ def open_spots(name: str, command: str) -> Iterator[Iterator[Spot]]:
 
 @contextmanager
 def open_output(name: str) -> Iterator[TextIO]:
-    """Open a text file for writing, whole or absent, or standard output for `-`."""
+    """Open a text file for writing, whole or absent; standard output for `-`; a device or FIFO as it is."""
     if name == "-":
-        yield sys.stdout
-        sys.stdout.flush()
+        with _named("standard output"):
+            yield sys.stdout
+            sys.stdout.flush()
         return
     check_output(name)
-    from comedian.formats.atomic import atomic_path
+    from comedian.formats.atomic import atomic_path, is_stream, open_stream
 
-    with atomic_path(name) as temporary, temporary.open("w", encoding="utf-8") as stream:
+    if is_stream(name):
+        with _named(name), TextIOWrapper(open_stream(name), "utf-8", newline="\n") as stream:
+            yield stream
+        return
+    with atomic_path(name) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
         yield stream
 
 
@@ -71,10 +81,14 @@ def check_output(path: str | Path) -> None:
     """Raise InputError unless a file can be written at `path`: before hours of work, not after them."""
     import tempfile
 
-    path = Path(path)
-    if path.is_dir():
+    from comedian.formats.atomic import is_stream
+
+    if Path(path).is_dir():
         raise InputError("is a folder", path, "name a file")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if is_stream(path):
+        return
+    goal = Path(os.path.realpath(path))
+    folder = next(parent for parent in goal.parents if parent.exists())
     if not folder.is_dir():
         raise InputError("is not a folder", folder, "write somewhere else")
     try:
@@ -84,11 +98,41 @@ def check_output(path: str | Path) -> None:
         raise InputError(what, folder, "write somewhere else") from None
 
 
+def refuse_inputs(outputs: Iterable[str | PathLike], inputs: Iterable[str | PathLike]) -> None:
+    """Raise InputError if an output is one of the inputs, by whatever names; `-` is the standard stream.
+
+    So `nms a.jsonl >> a.jsonl` and `nms -o a.jsonl < a.jsonl` are refused too. Several outputs must differ.
+    """
+    taken = dict.fromkeys(_identities(inputs, 0), "an input")
+    for name in outputs:
+        for identity in _identities([name], 1):
+            if identity in taken:
+                place = "standard output" if name == "-" else name
+                raise InputError(f"is also {taken[identity]}", place, "write somewhere else")
+            taken[identity] = "another output"
+
+
+def _identities(names: Iterable[str | PathLike], standard: int) -> Iterator[tuple[int, int]]:
+    """Device and number of each file that exists."""
+    for name in map(str, names):
+        with suppress(OSError, ValueError):
+            path = name.partition("@")[2] if name.startswith("timm:") else name
+            found = os.stat(standard if name == "-" else path)
+            if stat.S_ISREG(found.st_mode):
+                yield found.st_dev, found.st_ino
+
+
+@contextmanager
+def _named(stream: str) -> Iterator[None]:
+    """Tell the stream in errors of the system that name no file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno:
+            error.filename = stream
+        raise
+
+
 def warn(command: str, message: str) -> None:
     """One line on stderr."""
     print(f"{command}: {message}", file=sys.stderr)
-
-
-def silence_stdout() -> None:
-    """Point standard output at nothing, so that no later write or flush complains of a closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,15 +16,6 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def handle_signals() -> None:
-    """Let signals end this process in order, as KeyboardInterrupt.
-
-    Of torchrun's processes only the first signal counts: its own follows that of the terminal.
-    """
-    for number in SIGNALS if are_several() else (signal.SIGTERM,):
-        signal.signal(number, _interrupt)
-
-
 def lost_another(error: Exception) -> bool:
     """Whether an error means that another of torchrun's processes is gone."""
     if not are_several():
@@ -42,13 +33,6 @@ def last_word(status: int) -> tuple[bool, int]:
     from comedian.distributed import ends_first
 
     return ends_first(status)
-
-
-def _interrupt(signum, frame):
-    if are_several():
-        _ignore_signals()
-    by_torchrun = are_several() and signum == signal.SIGTERM
-    raise KeyboardInterrupt("ended by torchrun, which says why" if by_torchrun else "")
 
 
 def _ignore_signals() -> None:

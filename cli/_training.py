@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
-from comedian.formats.games import FRAMES_SUFFIXES, find_games
+from comedian.formats.games import FRAMES_SUFFIXES, files_of, find_games
 from comedian.recipes.resolve import resolve, to_toml
 
 from ._flags import Flags
-from ._io import check_output, silence_stdout, warn
+from ._io import check_output, refuse_inputs, warn
 from ._progress import progress
+from ._streams import silence_stdout
 from ._torchrun import is_first
 
 DEFAULT_RECIPE = "vivit-tiny"
@@ -49,7 +50,9 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         made_from = {"--init": start.fingerprint}
         run = Run(output, device, flags.workers, flags.seed, flags.resume, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
-        halves = Halves.open(find_games(frames, FRAMES_SUFFIXES, flags.root, flags.prefer))
+        games = find_games(frames, FRAMES_SUFFIXES, flags.root, flags.prefer)
+        refuse_inputs([output], files_of(games))
+        halves = Halves.open(games)
         if not run.state_path.exists():  # else it was said when the run began
             _remark(stage, flags, header)
         try:

@@ -11,7 +11,7 @@ from comedian.errors import InputError
 from comedian.recipes.bank import BankRecipe
 
 from ._app import command
-from ._io import check_output, warn
+from ._io import check_output, refuse_inputs, warn
 from ._options import Device, Dtype, Prefer, Quiet, Root, Workers, by_name, warn_ignored
 from ._progress import progress
 
@@ -86,11 +86,12 @@ def build_bank(
         raise InputError("no output was given", remedy="name a bank file with -o")
     check_output(output)
     from comedian.distributed import pick_device
-    from comedian.formats.games import FRAMES_SUFFIXES, find_games
+    from comedian.formats.games import FRAMES_SUFFIXES, files_of, find_games
 
     recipe = BankRecipe(dim, temperature, neighbours, dtype.value)
     suffixes = FRAMES_SUFFIXES if teacher else frozenset({features_name.lower()})
     games, own_device = find_games(sources, suffixes, root, prefer), pick_device(device)
+    refuse_inputs([output], files_of(games))
     with progress(quiet) as report:
         if teacher:
             from comedian.bank.teacher import bank_from_frames

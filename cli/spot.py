@@ -11,7 +11,7 @@ from comedian.errors import InputError
 from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
-from ._io import check_output, open_output, warn, write_spots
+from ._io import check_output, open_output, refuse_inputs, warn, write_spots
 from ._options import Device, Merge, Prefer, Quiet, Root, by_name, warn_ignored
 from ._progress import progress
 from ._torchrun import is_first
@@ -64,6 +64,7 @@ def spot(
     from comedian.spotting.sources import average_saved, find_sources, join_halves, score_sources
 
     halves, saved = find_sources(sources, root, prefer)
+    refuse_inputs([output, *([scores] if scores else ())], [half.path for half in halves])
     say = (lambda message: None) if quiet else (lambda message: warn("spot", message))
     with processes(pick_device(device)) as own_device, progress(quiet) as report:
         if saved:

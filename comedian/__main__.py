@@ -1,5 +1,5 @@
 """`python -m comedian` is the command `comedian`."""
 
-from comedian.cli._umbrella import main
+from comedian.cli._start import start
 
-main()
+start("comedian")

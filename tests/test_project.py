@@ -34,7 +34,7 @@ def test_the_sets_agree():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_has_its_parts(name):
     module = name.replace("-", "_")
-    assert SCRIPTS[name] == f"comedian.cli.{module}:main"
+    assert SCRIPTS[name] == f"comedian.cli._start:{module}"
     launcher = ROOT / "bin" / name
     assert os.access(launcher, os.X_OK)
     assert launcher.is_symlink()

@@ -3,11 +3,11 @@
 Letters: n tubelets at hand, L tokens of a half or window, D width of the teacher, W windows.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from comedian.formats.atomic import atomic_path
 from comedian.formats.checkpoint import Checkpoint, Header
 from comedian.formats.frames import Geometry
 from comedian.formats.games import Game
+from comedian.formats.part import part_folder
 from comedian.models.spatial import SpatialEncoder
 from comedian.progress import Report, silent
 from comedian.recipes.bank import BankRecipe
@@ -104,9 +105,8 @@ def bank_from_frames(
         )
     guide.network.to(device)
     output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
-        parts = list(_parts(guide, halves, Path(folder), torch.device(device), batch_size, workers, report))
+    with part_folder(Path(os.path.realpath(output))) as folder:
+        parts = list(_parts(guide, halves, folder, torch.device(device), batch_size, workers, report))
         return build_bank(
             parts, output, recipe, teacher=guide.text, parents=guide.files, device=device, report=report
         )

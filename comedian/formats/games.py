@@ -39,6 +39,11 @@ class Game:
     folder: bool = True
 
 
+def files_of(games: Iterable[Game]) -> list[Path]:
+    """The files of all halves."""
+    return [half.path for game in games for half in game.halves]
+
+
 def half_number(path: str | Path) -> int:
     """The half a file holds: the digit of SoccerNet's `1_224p.mkv`, `2_...`; 1 for other names."""
     match = re.match(r"([12])_", Path(path).name)

@@ -86,7 +86,7 @@ def new_hdf5(path: str | Path, kind: Kind, num_bytes: int) -> Iterator[h5py.File
         InputError: the disk is full.
     """
     with atomic_path(path) as temporary:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", locking=False) as file:  # it is locked by us
             _reserve(temporary, num_bytes + AROUND_BYTES)
             file.attrs.update(format=kind.format, version=kind.version)
             yield file

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +16,7 @@ from typing import Any
 from comedian.errors import InputError
 from comedian.formats.actions import Action, Form, Sets, read_entries, text
 from comedian.formats.atomic import atomic_path
+from comedian.formats.part import part_folder
 from comedian.formats.spot import Spot
 
 RESULTS_NAME, LABELS_NAME = "results_spotting.json", "Labels-v2.json"
@@ -55,8 +54,9 @@ def read_soccernet(path: str | Path) -> Iterator[Spot]:
 def write_soccernet(spots: Iterable[Spot], target: str | Path) -> None:
     """Write spots as `<game>/results_spotting.json` into a folder, or into a zip for a name in .zip.
 
-    The spots of a game must stand together; one game is held at a time. Nothing is written unless
-    everything is: an existing zip is replaced, in an existing folder the games at hand are.
+    The spots of a game must stand together; one game is held at a time. Nothing is written
+    before all spots are read: then a zip is replaced, in a folder one game's file after the other, each
+    whole.
 
     Raises:
         InputError: spots of a game come back after another game.
@@ -161,23 +161,19 @@ def _to_prediction(spot: Spot) -> dict:
 
 @contextmanager
 def _open_target(target: Path):
-    """Yield `write(name, text)` for files inside a zip or folder; they appear together or not at all."""
+    """Yield `write(name, text)` for files in a zip or folder; a folder gets them at the end, each whole."""
     if target.suffix.lower() == ".zip":
         with atomic_path(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             yield archive.writestr
         return
     if target.exists() and not target.is_dir():
         raise InputError("is a file", target, "name a folder or a .zip")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-    try:
+    with part_folder(Path(os.path.realpath(target))) as part:
         yield lambda name, text: _write_text(part / name, text)
         for file in sorted(part.rglob(RESULTS_NAME)):
             goal = target / file.relative_to(part)
             goal.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, goal)
-    finally:
-        shutil.rmtree(part)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -20,6 +20,7 @@ from comedian.formats.provenance import provenance
 from comedian.recipes.frames import FramesRecipe
 from comedian.video.parallel import cores, sample_apart
 from comedian.video.sample import probe
+from comedian.video.workers import obey_parent, signals_held
 
 POLL_SECONDS = 0.1  # between looks at how far the workers are
 _shares: MutableSequence[float] = []  # in a worker: how far each job is, shared with the parent
@@ -128,7 +129,8 @@ def extract_all(
     each = max(1, workers // len(jobs))
     futures: list[Future] = []
     try:
-        futures += [pool.submit(_work, number, job, recipe, force, each) for number, job in enumerate(jobs)]
+        with signals_held():
+            futures += [pool.submit(_work, *item, recipe, force, each) for item in enumerate(jobs)]
         for future in futures:
             while not wait([future], POLL_SECONDS).done:
                 report(sum(shares) / len(jobs))
@@ -162,11 +164,9 @@ def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: i
 
 
 def _become_worker(shares, pids) -> None:
-    """Leave Ctrl-C to the parent, which interrupts its workers by SIGTERM."""
     global _shares
     _shares = shares
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(1))
+    obey_parent(lambda signum, frame: sys.exit(1))
     pids.put(os.getpid())
 
 

@@ -17,6 +17,7 @@ from comedian.errors import InputError
 from comedian.recipes.frames import FramesRecipe
 from comedian.video.decode import Clock, open_video, seek_before
 from comedian.video.sample import sample_frames, sample_stretch
+from comedian.video.workers import obey_parent, signals_held
 
 # A stretch costs a seek, which short ones would feel, and is kept until its turn comes.
 SHORTEST_SECONDS = 10.0
@@ -94,7 +95,8 @@ def _decoded(
             desk = desk.reshape(DESK_FRAMES, height, width, 3)
             work = (link, other_end, desk, video, stretches[number::processes])
             helpers.append(context.Process(target=_help, args=work, daemon=True))
-            helpers[-1].start()
+            with signals_held():
+                helpers[-1].start()
             other_end.close()
             links.append(link)
             desks.append(desk)
@@ -126,8 +128,7 @@ def _help(link, own_end, desk: np.ndarray, video: tuple, stretches: list[tuple[i
     For each go the seconds of what lies there; then nothing at its end, or None where it cannot be told.
     When nobody listens any more, because the parent was killed, the link fails; that is the end.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    obey_parent(signal.SIG_DFL)
     link.close()
     path, fps, size, sampling = video
     with suppress(BrokenPipeError, EOFError):

@@ -73,11 +73,6 @@ def test_standard_input_is_the_default():
         assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
 
 
-def test_an_output_file_may_be_the_input(run, file):
-    assert run(file, "-o", file)[:2] == (0, "")
-    assert file.read_text() == lines(suppress(SPOTS))
-
-
 @pytest.mark.parametrize("name", ["results", "results.zip"])
 def test_soccernet_out_and_in(run, file, tmp_path, name):
     target = tmp_path / name

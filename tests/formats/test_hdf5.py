@@ -47,7 +47,7 @@ def test_a_disk_without_the_room_is_told_and_the_old_file_stays(tmp_path, monkey
 
     (tmp_path / "a.h5").write_text("old")
     monkeypatch.setattr(hdf5.os, "posix_fallocate", full)
-    with pytest.raises(InputError, match=r"a.h5: cannot be written, the disk is full; make room"):
+    with pytest.raises(InputError, match=r"a.h5: cannot be written: No space left on device; make room"):
         new_hdf5(tmp_path / "a.h5", KIND, 8000).__enter__()
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 

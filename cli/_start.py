@@ -1,0 +1,25 @@
+"""Where the process of a command begins: signals and streams first, then the command is imported.
+
+`from comedian.cli._start import nms` gives a function that does that for `nms`, and so for each command.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+
+from ._signals import end_at_once
+from ._streams import prepare_streams
+
+
+def start(name: str) -> None:
+    """Run the command of a name, as its Python function is called, with this process's command line."""
+    end_at_once()
+    prepare_streams()
+    module = "_umbrella" if name == "comedian" else name
+    import_module(f".{module}", __package__).main()
+
+
+def __getattr__(name: str) -> Callable[[], None]:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return partial(start, name)
