@@ -1,5 +1,6 @@
 """Signals that end a command, from the first line of its process to the last."""
 
+import atexit
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ LATER_SECONDS = 0.02  # until it is seen whether an import is over
 
 def end_at_once() -> None:
     """Let a signal end this process with one line: as long as it has begun nothing, or when it is done."""
+    atexit.register(_ignore)  # as the first, so that it is the last to be called
     for number in SIGNALS:
         _handle(number, _leave)
 
@@ -36,6 +38,7 @@ class Interrupts:
         self._before = {number: _handle(number, self._interrupt) for number in SIGNALS}
 
     def __exit__(self, *error: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             if handler != signal.SIG_IGN:
                 signal.signal(number, handler)
@@ -59,6 +62,12 @@ def _handle(number: int, handler) -> Any:
     if before != signal.SIG_IGN:
         signal.signal(number, handler)
     return before
+
+
+def _ignore() -> None:
+    """Before Python sets its own handlers back, which would end a process that is done by the signal."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _is_importing(frame) -> bool:
