@@ -17,6 +17,7 @@ import numpy as np
 import simplejpeg
 
 from comedian.errors import InputError
+from comedian.formats.handles import identity_of, read_at
 from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
 from comedian.recipes.frames import FramesRecipe
 
@@ -117,9 +118,7 @@ class FramesFile:
             self._read_header(file)
         if self.path.stat().st_size < self._begin + self._offset[-1]:
             raise InputError("is cut short", path, REMEDY)
-        # One mapping shared by all threads and forks; HDF5 and its lock are not involved any more.
-        blobs = np.memmap(self.path, np.uint8, "r", offset=self._begin, shape=(int(self._offset[-1]),))
-        self._blobs = np.asarray(blobs)
+        self._identity = identity_of(self.path)  # HDF5 and its lock are not involved any more
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -131,7 +130,7 @@ class FramesFile:
         """Decode frames into `out`, or a new array: uint8 (n, H, W, 3).
 
         Raises:
-            InputError: a frame is damaged.
+            InputError: a frame is damaged, or the file was cut short or replaced since it was opened.
         """
         indices = list(indices)
         shape = (len(indices), self.height, self.width, 3)
@@ -145,9 +144,10 @@ class FramesFile:
     def _decode(self, index: int, out: np.ndarray) -> None:
         """One frame into `out` (H, W, 3), which is contiguous."""
         assert 0 <= index < len(self), (index, len(self))
-        blob = self._blobs[self._offset[index] : self._offset[index + 1]]
+        begin, end = self._offset[index : index + 2]
+        blob = read_at(self.path, self._identity, int(self._begin + begin), int(end - begin))
         if self.encoding == "raw":
-            out[...] = blob.reshape(out.shape)
+            out[...] = np.frombuffer(blob, np.uint8).reshape(out.shape)
             return
         try:
             found = simplejpeg.decode_jpeg(blob, buffer=out).shape
