@@ -17,6 +17,8 @@ from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
 
 SHOWN = 300  # characters of timm's error
 OPTIONAL = ("img_size", "drop_path_rate", "window_size")  # what not every image model takes
+PLAIN_NAME = re.compile(r"[\w.-]+")  # of timm's own models; timm takes "local-dir:DIR", too, we do not
+HUB_NAME = re.compile(r"hf-hub:[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 class Spatial(SpatialEncoder):
@@ -66,8 +68,17 @@ def create_model(name: str, **options: Any) -> Any:
             options = {key: value for key, value in options.items() if key != refused[1]}
 
 
-def check_name(name: str) -> None:
-    """Raise InputError, with the nearest names, unless timm knows a model."""
+def check_name(name: str, hub: bool = False) -> None:
+    """Raise InputError, with the nearest names, unless timm knows a model.
+
+    Args:
+        hub: whether `hf-hub:OWNER/REPO` will do, too; whether there is such a model only the hub can tell.
+    """
+    if hub and HUB_NAME.fullmatch(name):
+        return
+    if not PLAIN_NAME.fullmatch(name):
+        others = " or hf-hub:OWNER/REPO" if hub else ""
+        raise InputError(f"{name!r} is not a name of timm's", remedy=f"write timm:NAME{others}")
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(pretrained=False), 3)
         remedy = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists them"

@@ -12,7 +12,7 @@ from comedian.errors import InputError
 from comedian.models.spatial import SpatialEncoder, build_spatial
 from comedian.models.timm import check_name, create_model, image_options
 from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
-from comedian.weights.tensors import check_names, read_tensors
+from comedian.weights.tensors import check_names, read_tensors, weights_only
 
 PREFIX = "timm:"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".bin"})
@@ -38,6 +38,7 @@ def timm_model(name: str, file: Path | None = None, **options: Any) -> nn.Module
     """A timm model without its classifier, with the weights of `file`, or its own (downloaded).
 
     Args:
+        name: one of timm's own, or `hf-hub:OWNER/REPO`.
         options: as `timm.create_model` takes them.
 
     Raises:
@@ -46,13 +47,13 @@ def timm_model(name: str, file: Path | None = None, **options: Any) -> nn.Module
     """
     if not name:
         raise InputError("whose weights it holds is not said", file, "write timm:NAME@FILE")
-    if ":" not in name:
-        check_name(name)
+    check_name(name, hub=True)
     tensors = None if file is None else read_tensors(file)
     try:
         options = {"num_classes": 0, **options}
         if tensors is None:
-            return create_model(name, pretrained=True, **options)
+            with weights_only():
+                return create_model(name, pretrained=True, **options)
         own = _without_classifier(create_model(name, pretrained=False, **options), tensors)
         # all that is left must fit: timm would let names pass where the number of classes differs
         overlay = {"state_dict": own, "num_classes": 0}

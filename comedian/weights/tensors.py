@@ -1,7 +1,9 @@
 """Weights files of others: tensors by name, from safetensors or torch's archive. No pickled code runs."""
 
+import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import safetensors.torch
@@ -12,6 +14,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 from comedian.errors import InputError, some_of
 
 SHOWN = 4  # names in an error
+FORCE, FORBID = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 WRAPPERS = ("model", "state_dict")  # under which training programs keep the tensors
 SETTINGS = (
     "omegaconf.",
@@ -59,6 +62,21 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError("holds more than tensors by name", path, "save a state_dict")
     return state
+
+
+@contextmanager
+def weights_only() -> Iterator[None]:
+    """Whatever other libraries load with torch meanwhile, no pickled code of it runs.
+
+    The variables are torch's own (`torch.load`); the first holds also where a caller asks for more.
+    """
+    before = {name: os.environ.pop(name, None) for name in (FORCE, FORBID)}
+    os.environ[FORCE] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[FORCE]
+        os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 def check_names(wanted: Iterable[str], found: Iterable[str], source: str | Path, remedy: str) -> None:

@@ -1,5 +1,7 @@
 """Image models of timm as starts of our networks, and as networks of their own."""
 
+import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -16,6 +18,7 @@ from comedian.models.spotter import Spotter
 from comedian.recipes.model import ModelRecipe
 from comedian.weights.from_timm import spatial_from_timm, timm_model
 from comedian.weights.load import load_spotter, save_spotter
+from comedian.weights.tensors import FORBID, FORCE
 
 VIT = ModelRecipe(
     image_height=160, image_width=160, embed_dim=64, depth=6, num_heads=2, temporal_heads=2, mlp_ratio=3.0
@@ -168,6 +171,63 @@ def test_models_by_name(monkeypatch):
     with pytest.raises(InputError, match="cannot reach the hub second line; check the name") as caught:
         timm_model("test_vit")
     assert "\n" not in str(caught.value)
+
+
+class Hostile:
+    """Runs a command wherever its pickle is loaded as objects."""
+
+    def __init__(self, command: str):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.fixture
+def hostile_folder(tmp_path):
+    """A model's folder as timm reads them, whose weights are a pickle that leaves a file behind."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    torch.save({"a": Hostile(f"touch {tmp_path}/ran")}, folder / "pytorch_model.bin")
+    config = {"architecture": "test_vit", "num_classes": 0, "pretrained_cfg": {}}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["local-dir:{}", " local-dir:{}", "LOCAL-DIR:{}", "file:{}", "http://{}", "{}/test_vit", "hf-hub:{}",
+     "hf-hub:../..", "test_vit:{}", "test_vit\n"],
+)  # fmt: skip
+@pytest.mark.parametrize("recipe", [VIT, replace(VIT, backbone="timm:test_vit", embed_dim=64)])
+def test_names_of_folders_are_no_models(name, recipe, hostile_folder, tmp_path):
+    name = name.format(hostile_folder)
+    with pytest.raises(
+        InputError, match=r"is not a name of timm's; write timm:NAME|the recipe's backbone is"
+    ):
+        spatial_from_timm(recipe, f"timm:{name}")
+    with pytest.raises(InputError, match=r"is not a name of timm's; write timm:NAME"):
+        timm_model(name)
+    with pytest.raises(InputError, match=r"is not a name of timm's; write timm:NAME$"):
+        build_spatial(recipe_of(name))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_the_hub_sends_runs_no_code(hostile_folder, tmp_path, monkeypatch):
+    """timm's own loading asked for objects (before 1.0.26, of a folder), and torch must not give them."""
+    monkeypatch.setenv(FORBID, "1")
+
+    def sent(name, **options):
+        return torch.load(hostile_folder / "pytorch_model.bin", weights_only=False)
+
+    monkeypatch.setattr(timm, "create_model", sent)
+    with pytest.raises(InputError, match="cannot get the weights of timm's 'hf-hub:them/theirs'"):
+        timm_model("hf-hub:them/theirs")
+    assert not (tmp_path / "ran").exists()
+    assert os.environ[FORBID] == "1"
+    assert FORCE not in os.environ
+    sent("as timm would")
+    assert (tmp_path / "ran").exists(), "the pickle is no threat, and this test shows nothing"
 
 
 # --- backbones of timm -------------------------------------------------------------------------------
