@@ -5,6 +5,7 @@ attributes `video` and `half`. The root carries the classes. Letters: L tokens o
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,22 @@ class ScoresFile:
         with open_hdf5(self.path, KIND) as file:
             for group in file.values():
                 video, half = str(group.attrs["video"]), int(group.attrs["half"])
-                yield Scores(video, half, group["seconds"][:], group["probabilities"][:])
+                seconds, probabilities = group["seconds"][:], group["probabilities"][:]
+                _check_values(seconds, probabilities, f"{self.path}, half {Path(group.name).name}")
+                yield Scores(video, half, seconds, probabilities)
+
+
+def _check_values(seconds: np.ndarray, probabilities: np.ndarray, place: str) -> None:
+    """Raise unless times are numbers, and probabilities are within 0..1."""
+    for name, values, least, most in (
+        ("seconds", seconds, -math.inf, math.inf),
+        ("probabilities", probabilities, 0, 1),
+    ):
+        wrong = ~(np.isfinite(values) & (values >= least) & (values <= most))
+        if wrong.any():
+            row = int(np.argwhere(wrong)[0][0])
+            what = f"row {row} of {name} holds {values[wrong][0]:g}"
+            raise InputError(what, place, f"make it again with {KIND.maker}")
 
 
 def _check_half(group: h5py.Group, place: str, num_classes: int) -> None:

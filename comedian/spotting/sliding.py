@@ -78,6 +78,9 @@ class SlidingSpotter:
     def _window(self, start: int, length: int, last: bool) -> None:
         tokens = self.tokens[start - self.first :][:length].to(self.device)
         scores = self.spotter.classify(tokens[None])[0].float().sigmoid().cpu().numpy()  # (L, C)
+        if not np.isfinite(scores).all():
+            remedy = "train it again with a lower learning rate"
+            raise InputError("the model's scores are not numbers: its training diverged", remedy=remedy)
         head = 0 if start == 0 else self.ignored
         tail = length if last else length - self.ignored
         self._merge(start + head, scores[head:tail])

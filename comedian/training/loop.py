@@ -22,6 +22,7 @@ from comedian.training.schedule import learning_rate, seed_of
 from comedian.training.state import Place, restore, save_state
 from comedian.weights.start import Start
 
+LARGEST_WEIGHT = torch.finfo(torch.float16).max  # beyond it a weight fits no half precision: it diverged
 STATE_ITERATIONS = 250  # a long epoch's state is kept this often: minutes of work, a second of writing
 
 
@@ -45,7 +46,8 @@ def fit(
         after_epoch: called with the epoch just done; what it returns joins the epoch's record.
 
     Raises:
-        InputError: the loss is not finite, or the state for resuming is damaged or of another run.
+        InputError: the loss is not finite, weights have grown beyond use, or the state for resuming is
+            damaged or of another run.
     """
     recipe: Any = step.recipe
     precision = autocast(run.device, recipe.precision)
@@ -75,8 +77,10 @@ def fit(
             run.report(f"{name} {epoch + 1}/{optim.epochs}", len(losses), epochs.iterations)
             if len(losses) % STATE_ITERATIONS == 0 and len(losses) < epochs.iterations:
                 place = Place(name, epoch, tuple(_everyones(losses, name, epoch).tolist()))
+                _check_weights(step, name, epoch)
                 save_state(run.state_path, place, identity, step, optimizer)
         loss = _everyones(losses, name, epoch).mean().item()
+        _check_weights(step, name, epoch)
         record = {"stage": name, "epoch": epoch + 1, "loss": loss, "lr": rate}
         record |= {"seconds": round(time.perf_counter() - began, 2), **after_epoch(epoch)}
         if distributed.rank() == 0:
@@ -121,6 +125,14 @@ def _everyones(losses: list[Tensor], name: str, epoch: int) -> Tensor:
         what = f"{name}: the loss is {shared[~finite][0]} in epoch {epoch + 1}"
         raise InputError(what, remedy="lower the learning rate")
     return shared
+
+
+def _check_weights(step: nn.Module, name: str, epoch: int) -> None:
+    """Raise InputError where training has driven a weight beyond `LARGEST_WEIGHT`, or to NaN."""
+    largest = torch.stack([value.detach().abs().amax().float() for value in step.parameters()])
+    if not (within := largest <= LARGEST_WEIGHT).all():
+        what = f"{name}: a weight is {largest[~within][0]:g} in epoch {epoch + 1}"
+        raise InputError(what, remedy="lower the learning rate")
 
 
 def finish(

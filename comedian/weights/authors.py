@@ -123,11 +123,17 @@ class _File:
         return shape
 
     def _count(self, ours: str) -> int:
-        """How many numbered modules there are, to the highest number."""
+        """How many numbered modules there are; InputError if one is missing before another."""
         prefix = self.name(ours) + "."
-        inside = (name.removeprefix(prefix) for name in self.tensors if name.startswith(prefix))
-        numbers = (name.split(".")[0] for name in inside)
-        return max((int(number) + 1 for number in numbers if number.isdecimal()), default=0)
+        inside = {
+            name.removeprefix(prefix).split(".")[0] for name in self.tensors if name.startswith(prefix)
+        }
+        numbers = [part for part in inside if part.isdecimal()]
+        for number in range(len(numbers)):
+            if str(number) not in inside:
+                last = max(numbers, key=lambda part: (len(part), part))
+                raise InputError(f"has {prefix}{last} but lacks {prefix}{number}", self.path, REMEDY)
+        return len(numbers)
 
     def _classes(self) -> tuple[str, ...]:
         num_classes = self._shape(f"heads.{CLASSES}.weight", 2)[0]

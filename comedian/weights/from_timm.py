@@ -12,7 +12,7 @@ from comedian.errors import InputError
 from comedian.models.spatial import SpatialEncoder, build_spatial
 from comedian.models.timm import check_name, create_model, image_options
 from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
-from comedian.weights.tensors import check_names, read_tensors, weights_only
+from comedian.weights.tensors import check_finite, check_names, read_tensors, weights_only
 
 PREFIX = "timm:"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".bin"})
@@ -48,7 +48,7 @@ def timm_model(name: str, file: Path | None = None, **options: Any) -> nn.Module
     if not name:
         raise InputError("whose weights it holds is not said", file, "write timm:NAME@FILE")
     check_name(name, hub=True)
-    tensors = None if file is None else read_tensors(file)
+    tensors = None if file is None else _finite(file)
     try:
         options = {"num_classes": 0, **options}
         if tensors is None:
@@ -100,6 +100,12 @@ def spatial_from_timm(recipe: ModelRecipe, text: str) -> SpatialEncoder:
             raise InputError(what, text, FIT)
     spatial.load_state_dict(found)
     return spatial
+
+
+def _finite(file: Path) -> dict[str, Tensor]:
+    tensors = read_tensors(file)
+    check_finite(tensors, file)
+    return tensors
 
 
 def _as_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:

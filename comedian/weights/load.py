@@ -28,7 +28,7 @@ from comedian.recipes.resolve import merge
 from comedian.recipes.stages import SpotRecipe
 from comedian.weights.authors import is_published, published_checkpoint
 from comedian.weights.hub import fetch
-from comedian.weights.tensors import is_archive, read_tensors
+from comedian.weights.tensors import check_finite, is_archive, read_tensors
 
 Network = TypeVar("Network", bound=nn.Module)
 RENAMED = {"temporal.head.": "heads.classes."}  # how older versions named tensors -> how they are named now
@@ -64,16 +64,23 @@ def load_weights(name: str | Path, expect: str | Collection[str] = tuple(MAKER))
         expect: the kind, or kinds, that will do.
 
     Raises:
-        InputError: the file is missing, damaged, neither's, or of another kind; or it cannot be fetched.
+        InputError: the file is missing, damaged, neither's, of another kind, or holds what is no number;
+            or it cannot be fetched.
     """
     path = fetch(name)
+    checkpoint = _read(path).check_kind(expect)
+    check_finite(checkpoint.tensors, path)
+    return checkpoint
+
+
+def _read(path: str) -> Checkpoint:
+    """A local weights file, ours or the authors'."""
     if Path(path).is_file() and is_archive(path):
-        return published_checkpoint(path, read_tensors(path)).check_kind(expect)
+        return published_checkpoint(path, read_tensors(path))
     metadata, tensors = read_safetensors(path)
     if not is_ours(metadata) and is_published(tensors):
-        return published_checkpoint(path, tensors).check_kind(expect)
-    checkpoint = parsed_checkpoint(path, metadata, tensors).check_kind(expect)
-    return replace(checkpoint, tensors=with_current_names(tensors))
+        return published_checkpoint(path, tensors)
+    return replace(parsed_checkpoint(path, metadata, tensors), tensors=with_current_names(tensors))
 
 
 def with_current_names(tensors: dict[str, Tensor], prefix: str = "") -> dict[str, Tensor]:

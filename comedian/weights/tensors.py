@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,6 +86,16 @@ def check_names(wanted: Iterable[str], found: Iterable[str], source: str | Path,
         parts = [f"lacks {some_of(missing, SHOWN)}"] if missing else []
         parts += [f"has {some_of(unexpected, SHOWN)} too many"] if unexpected else []
         raise InputError(" and ".join(parts), source, remedy)
+
+
+def check_finite(tensors: Mapping[str, Tensor], source: str | Path) -> None:
+    """Raise InputError, with the first name, where weights are NaN or infinite."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            what = f"its {name} holds NaN or infinity"
+            raise InputError(
+                what, source, "make or copy it again; if its training diverged, lower the learning rate"
+            )
 
 
 def is_safetensors(path: str | Path) -> bool:

@@ -34,6 +34,18 @@ def test_broken_files_are_told(tmp_path):
         ScoresFile(tmp_path / "absent.h5")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.25, 1.5])
+def test_probabilities_beyond_0_to_1_are_told(value, tmp_path):
+    path = tmp_path / "scores.h5"
+    write_scores(path, HALVES, ("Goal", "Foul", "Corner"), "{}")
+    with h5py.File(path, "r+") as file:
+        file["00001/probabilities"][2, 1] = value
+    with pytest.raises(
+        InputError, match=rf"h5, half 00001: row 2 of probabilities holds {value:g}; make it"
+    ):
+        list(ScoresFile(path))
+
+
 def test_other_hdf5_and_newer_versions_are_told(tmp_path):
     path = tmp_path / "scores.h5"
     h5py.File(path, "w").close()

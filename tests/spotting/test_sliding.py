@@ -119,6 +119,14 @@ def test_an_ensemble_is_the_mean_of_its_members():
     np.testing.assert_allclose(both, np.mean(alone, axis=0), atol=1e-6)
 
 
+def test_scores_that_are_no_numbers_are_told():
+    spotter, (images, seconds) = small_spotter(), random_half(40)
+    spotter.heads.classes.bias.data[1] = np.nan  # as overflow within makes it
+    frames = zip(seconds.tolist(), images, strict=True)
+    with pytest.raises(InputError, match="scores are not numbers: its training diverged; train it again"):
+        list(score_stream(frames, [spotter], SpotRecipe(1), CPU))
+
+
 def test_bad_settings_are_told():
     with pytest.raises(InputError, match="gaps"):
         list(score_stream([], [small_spotter()], SpotRecipe(3), CPU))

@@ -1,6 +1,7 @@
 """The loop on a toy module: rates, clipping, seeds, records, and what a state file may not be."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -158,6 +159,22 @@ def test_a_lost_loss_is_told_and_nothing_is_kept_of_its_epoch(a_run, value):
         fit_toy(run, batches=batches)
     assert "\n" not in str(told.value)
     assert len(records) == 2
+    assert torch.load(run.state_path, weights_only=True)["epoch"] == 2
+
+
+@pytest.mark.parametrize("weight", [math.nan, 4e27])
+def test_weights_that_diverged_are_told_and_never_kept(a_run, weight):
+    step, run = Toy(), a_run()
+
+    def ruin(epoch):
+        if epoch == 1:
+            step.bias.data[0] = weight
+            step.forward = lambda x, generator: 0 * step.weight.sum()  # the loss shows nothing
+        return {}
+
+    words = f"toy: a weight is {weight:g} in epoch 3; lower the learning rate"
+    with pytest.raises(InputError, match=f"^{re.escape(words)}"):
+        fit_toy(run, step, after_epoch=ruin)
     assert torch.load(run.state_path, weights_only=True)["epoch"] == 2
 
 

@@ -92,7 +92,7 @@ def test_viswin_tiny_is_the_preset(tmp_path):
     with torch.device("meta"):
         shape = {"depths": (2, 2, 6, 2), "heads": (3, 6, 12, 24), "image": 224, "window": 7}
         network = ViSwin(width=96, **shape, length=64, temporal_depth=6)
-    state = {f"trunk.transformer.{name}": torch.empty(1).expand(value.shape) for name, value in
+    state = {f"trunk.transformer.{name}": torch.zeros(1).expand(value.shape) for name, value in
              network.state_dict().items()}  # fmt: skip
     torch.save(state, tmp_path / "authors.pth")
     header = load_weights(tmp_path / "authors.pth").header
@@ -121,7 +121,12 @@ def test_a_tensor_missing_or_too_many_is_named(network, tmp_path):
         with pytest.raises(InputError, match=r"authors\.pth: (lacks|has) ") as caught:
             load_spotter(path)
         assert name in str(caught.value) or name == "head_class.layers.0.weight"
-    for name in ("trunk.transformer.gate", "trunk.transformer.spatial_transformer.blocks.9.x", "head.w"):
+    blocks = "trunk.transformer.temporal_transformer.blocks"
+    for number in ("9", "999999999"):  # not that many blocks are looked for
+        torch.save(state | {f"{blocks}.{number}.x": torch.ones(3)}, path)
+        with pytest.raises(InputError, match=rf"has {blocks}\.{number} but lacks {blocks}\.\d;"):
+            load_spotter(path)
+    for name in ("trunk.transformer.gate", "head.w"):
         torch.save(state | {name: torch.ones(3)}, path)
         with pytest.raises(InputError, match=rf"has {name} too many|lacks .* and has {name} too many"):
             load_spotter(path)

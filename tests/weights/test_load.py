@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -73,4 +74,16 @@ def test_weights_that_contradict_their_header(tmp_path):
     header = replace(checkpoint.header, model=replace(VIVIT, temporal_depth=2))
     save_checkpoint(tmp_path / "b.safetensors", "spotter", checkpoint.tensors, header)
     with pytest.raises(InputError, match=r"do not fit its own header: .*temporal\.blocks\.1"):
+        load_spotter(tmp_path / "b.safetensors")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_refused(value, tmp_path):
+    saved_spotter(VIVIT, tmp_path / "a.safetensors")
+    checkpoint = load_checkpoint(tmp_path / "a.safetensors")
+    checkpoint.tensors["temporal.norm.bias"][1] = value
+    save_checkpoint(tmp_path / "b.safetensors", "spotter", checkpoint.tensors, checkpoint.header)
+    with pytest.raises(
+        InputError, match=r"b\.safetensors: its temporal\.norm\.bias holds NaN or infinity; make"
+    ):
         load_spotter(tmp_path / "b.safetensors")
