@@ -11,7 +11,7 @@ from comedian.formats.soccernet import is_soccernet, list_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 from ._app import command
-from ._io import SPOTS, open_output, open_spots, warn
+from ._io import SPOTS, open_output, open_spots, refuse_inputs, warn
 from ._options import by_name
 
 LABELS = typer.Option(
@@ -51,12 +51,15 @@ def evaluate(
     from comedian.evaluation import metrics as official
     from comedian.evaluation.pairing import collect, pair
     from comedian.evaluation.table import score_table
+    from comedian.formats.lookup import Labels
 
     wanted = _known_metrics(metrics, list(official.METRICS))
     present = list_soccernet(spots) if spots != "-" and is_soccernet(spots) else ()
     with open_spots(spots, "evaluate") as found:
         videos = collect(found, present)
-    results, remarks = pair(videos, labels, games)
+    known = Labels(videos, labels, games)
+    refuse_inputs([output], known.files)
+    results, remarks = pair(videos, known, games is not None)
     scores = official.evaluate(results, names, wanted, fps)
     scores["warnings"] = remarks + scores["warnings"]
     if chance:

@@ -9,7 +9,7 @@ from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
 from ._flags import Flags, with_flags
-from ._io import warn
+from ._io import refuse_inputs, warn
 from ._options import by_name
 from ._torchrun import is_first
 from ._training import train
@@ -44,16 +44,20 @@ def finetune(
 
     def run_stage(halves, recipe, run, start, preset):
         from comedian.data.halves import Halves
-        from comedian.training.actions import read_actions
+        from comedian.training.actions import labels_of, read_actions
         from comedian.training.finetune import finetune
         from comedian.training.validate import Validation
 
-        actions = read_actions(halves, labels, recipe.classes, say)
+        def actions_of(halves):
+            known = labels_of(halves, labels)
+            refuse_inputs([run.output], known.files)
+            return read_actions(halves, known, recipe.classes, say)
+
+        actions = actions_of(halves)
         validation = None
         if valid:
             held_out = Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root, flags.prefer))
-            held_out_actions = read_actions(held_out, labels, recipe.classes, say)
-            validation = Validation(held_out, held_out_actions)
+            validation = Validation(held_out, actions_of(held_out))
         else:
             say("no --valid, keeping the last epoch")
         finetune(halves, actions, recipe, run, start, preset, validation)

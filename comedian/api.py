@@ -8,6 +8,7 @@ from typing import Any
 from comedian.distributed import pick_device
 from comedian.evaluation import metrics
 from comedian.evaluation.pairing import collect, pair
+from comedian.formats.lookup import Labels
 from comedian.formats.scores import Scores
 from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
@@ -102,7 +103,8 @@ def evaluate(
         InputError: there are no labels for a video, or two videos hold the same half.
     """
     paths = [None if path is None else Path(path) for path in (labels, games)]
-    results, remarks = pair(collect(spots), *paths)
+    videos = collect(spots)
+    results, remarks = pair(videos, Labels(videos, *paths), games is not None)
     scores = metrics.evaluate(results, classes, (metric,), framerate)
     about = {"n_games": scores["n_games"], "classes": scores["classes"]}
     return {**scores["metrics"][metric], **about, "warnings": remarks + scores["warnings"]}

@@ -7,7 +7,7 @@ import numpy as np
 
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
-from comedian.formats.games import half_number
+from comedian.formats.naming import half_number, is_game_file
 
 
 def nearest_moments(
@@ -51,7 +51,7 @@ def parse_moment(text: str, half: int | None = None) -> tuple[str, int, float]:
     if not game or not match:
         raise InputError(f"{text!r} is not GAME@MM:SS", "--query", 'write e.g. --query "2015 A - B@12:34"')
     folder, _, name = game.rpartition("/")
-    if folder and re.match(r"[12]_", name):
+    if folder and is_game_file(name):
         return folder, half or half_number(name), 60 * int(match[1]) + float(match[2])
     return game, half or 1, 60 * int(match[1]) + float(match[2])
 

@@ -1,13 +1,13 @@
 """Which spots and which labels belong to one game."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from sys import intern
 
 from comedian.errors import InputError, some_of
 from comedian.evaluation.cells import GameResult
 from comedian.formats.actions import Action
-from comedian.formats.lookup import Labels, Parts
+from comedian.formats.lookup import Labels, check_half_known
+from comedian.formats.naming import Parts, half_number, named
 from comedian.formats.spot import HalfSpot, Spot
 
 Videos = dict[str, list[HalfSpot]]  # spots by video
@@ -25,44 +25,55 @@ def collect(spots: Iterable[Spot], games: Iterable[str] = ()) -> Videos:
     return videos
 
 
-def pair(
-    videos: Videos, labels: Path | None = None, games: Path | None = None
-) -> tuple[list[GameResult], list[str]]:
+def pair(videos: Videos, known: Labels, only_listed: bool = False) -> tuple[list[GameResult], list[str]]:
     """Bring the spots of each video together with its game's labels.
 
     Args:
         videos: spots by video, from `collect`.
-        labels: a folder of `<game>/Labels-v2.json` or `<video>.json`, or one labels file; None looks
-            beside each video, or beside the list.
-        games: a list of games; those without a spot are there too, and other games are left out.
+        known: the labels of the videos.
+        only_listed: the games of `known` count, also those without a spot, and no others; otherwise the
+            games of the videos do.
 
     Returns:
         the games, and remarks about what was left out.
 
     Raises:
-        InputError: no labels for a video or a listed game, or two videos hold the same half.
+        InputError: no labels for a video, or two videos hold the same half.
     """
-    known = Labels(videos, labels, games)
     found: dict[Parts, list[str]] = {}
     homeless = []
     for video in videos:
         game = known.game_of(video)
         found.setdefault(game, []).append(video) if game else homeless.append(video)
-    if homeless and games is None:
+    if homeless and not only_listed:
         raise known.missing(homeless)
-    if not found and games is None:
-        raise InputError("there is nothing to score", None, "give spots")
-    chosen = known.games if games is not None else list(found)
-    remarks = [f"not in {games}, left out: {some_of(homeless)}"] if homeless else []
+    if not found and not only_listed:
+        raise InputError("there is nothing to score", None, "give spots, or the games with --games")
+    chosen = known.games if only_listed else list(found)
+    remarks = [f"not in the list of games, left out: {some_of(homeless)}"] if homeless else []
     if idle := len(known.games) - len(chosen):
-        remarks.append(f"{idle} games of {labels} have no spot, left out; --games counts them as missed")
-    return [_result(game, known.of(game), found.get(game, []), videos) for game in chosen], remarks
+        what = "1 game" if idle == 1 else f"{idle} games"
+        remarks.append(f"{what} of {known.given} without a spot left out; --games counts them as missed")
+    placed = {video: _by_name(video, videos[video], remarks) for names in found.values() for video in names}
+    return [_result(game, known.of(game), found.get(game, []), placed) for game in chosen], remarks
+
+
+def _by_name(video: str, spots: list[HalfSpot], remarks: list[str]) -> list[HalfSpot]:
+    """The spots of a video, in the half that its name says."""
+    half = named(video).half
+    wrong = sorted({spot["half"] for spot in spots} - {half}) if half else []
+    if not wrong:
+        return spots
+    remarks.append(f"{video}: spots of half {wrong[0]} count for half {half}, which the name says")
+    return [{**spot, "half": half_number(video)} for spot in spots]
 
 
 def _result(game: Parts, actions: list[Action], names: list[str], videos: Videos) -> GameResult:
     owner: dict[int, str] = {}
     for name in names:
-        for half in {spot["half"] for spot in videos[name]}:
+        halves = {spot["half"] for spot in videos[name]}
+        check_half_known(name, halves, actions)
+        for half in halves:
             if (other := owner.setdefault(half, name)) != name:
                 raise InputError(f"{other} and {name} both hold half {half}", None, "give one of them")
     return GameResult("/".join(game), actions, [spot for name in names for spot in videos[name]])

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from comedian.errors import InputError
 
 T = TypeVar("T")
+VISIBLE, NOT_SHOWN = "visible", "not shown"
 
 
 class Action(NamedTuple):
@@ -14,7 +15,7 @@ class Action(NamedTuple):
     half: int
     position_ms: int | float
     label: str
-    visibility: str = "visible"
+    visibility: str = VISIBLE
 
 
 Sets = Iterable[tuple[str, Sequence[Action]]]  # actions by video, "" where a file does not name it

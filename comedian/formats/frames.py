@@ -19,6 +19,7 @@ import simplejpeg
 from comedian.errors import InputError
 from comedian.formats.handles import identity_of, read_at
 from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
+from comedian.formats.naming import half_number
 from comedian.recipes.frames import FramesRecipe
 
 KIND = Kind("frames file", "comedian frames", 1, "extract-frames")
@@ -103,8 +104,9 @@ class FramesFile:
     """A frames file, open for reading in any thread or process; pickled as its path.
 
     Attributes:
-        path, fps, width, height, encoding, sampling, half: as written.
+        path, fps, width, height, encoding, sampling: as written.
         video: absolute path of the video the frames come from.
+        half: by the video's name; as written where that says none.
         damage: what the video lost, in words, or "".
         seconds: float64 (N), presentation times from the video's origin.
 
@@ -161,7 +163,8 @@ class FramesFile:
         self.fps = float(attributes["fps"])
         self.width, self.height = int(attributes["width"]), int(attributes["height"])
         self.encoding, self.sampling = str(attributes["encoding"]), str(attributes["sampling"])
-        self.video, self.half = str(attributes["video"]), int(attributes["half"])
+        self.video = str(attributes["video"])
+        self.half = half_number(self.video, int(attributes["half"]))
         self.video_bytes = int(attributes.get("video_bytes", UNKNOWN_BYTES))
         self.damage = str(attributes.get("damage", ""))
         self.provenance = str(attributes.get("provenance", "{}"))

@@ -1,8 +1,8 @@
 """Games: where their halves lie.
 
-A game is a folder in SoccerNet's layout (`1_224p.mkv`, `2_224p.mkv`, `Labels-v2.json`, or the
-frames files `1_224p.h5`, `2_224p.h5`), or a single file, which is its own only half; so is each file
-of a folder in which none is named like that.
+A game is a folder with files that are named as its halves (`1_224p.mkv`, `half2.h5`; the rule is in
+`comedian.formats.naming`), or a single file, which is its own only half; so is each file of a folder in
+which none is named like that.
 A list is a text file that names one game a line; names may hold spaces.
 """
 
@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comedian.errors import InputError
-
-VIDEO_SUFFIXES = frozenset(
-    ".mkv .mp4 .avi .mov .ts .m2ts .mts .mpg .mpeg .webm .m4v .wmv .flv .ogv .3gp .mxf".split()
+from comedian.formats.naming import (
+    FRAMES_SUFFIXES,
+    LAST_HALF,
+    VIDEO_SUFFIXES,
+    half_number,
+    is_game_file,
+    stem,
 )
-FRAMES_SUFFIXES = frozenset({".h5"})
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,6 @@ class Game:
 def files_of(games: Iterable[Game]) -> list[Path]:
     """The files of all halves."""
     return [half.path for game in games for half in game.halves]
-
-
-def half_number(path: str | Path) -> int:
-    """The half a file holds: the digit of SoccerNet's `1_224p.mkv`, `2_...`; 1 for other names."""
-    match = re.match(r"([12])_", Path(path).name)
-    return int(match[1]) if match else 1
 
 
 def read_list(path: str | Path) -> list[str]:
@@ -95,7 +92,7 @@ def find_games(
         elif suffixes is not VIDEO_SUFFIXES and not _has_suffix(source, suffixes):
             raise InputError(f"is not a {_kind(suffixes)}", source, _remedy(suffixes))
         else:
-            games.append(Game(source.stem, (Half(source, half_number(source)),), folder=False))
+            games.append(_single(source, source.stem))
     if not games:
         raise InputError("no game was given", None, "name a file, a folder or a list")
     return games
@@ -118,7 +115,7 @@ def _listed_file(path: Path, name: str, suffixes: frozenset[str]) -> list[Game]:
         name, path = name.removesuffix(ending), path.with_suffix("")
     files = [path.with_name(f"{path.name}{suffix}") for suffix in (ending, *sorted(suffixes))]
     found = [file for file in files if file.is_file() and _has_suffix(file, suffixes)]
-    return [Game(name, (Half(file, half_number(file)),), folder=False) for file in found[:1]]
+    return [_single(file, name) for file in found[:1]]
 
 
 def _games_under(folder: Path, suffixes: frozenset[str], prefer: str | None) -> list[Game]:
@@ -140,16 +137,38 @@ def _games_in(folder: Path, name: str, suffixes: frozenset[str], prefer: str | N
         return [Game(name, tuple(Half(path, number) for number, path in chosen.items()))]
     inside = f"{name}/" if name else ""
     loose = _files_in(folder, suffixes)
-    return [Game(f"{inside}{path.stem}", (Half(path, 1),), folder=False) for path in loose]
+    return [_single(path, f"{inside}{path.stem}") for path in loose]
+
+
+def _single(path: Path, name: str) -> Game:
+    """A game of one file."""
+    return Game(name, (Half(path, _known_half(path)),), folder=False)
 
 
 def _numbered_in(folder: Path, suffixes: frozenset[str]) -> dict[int, list[Path]]:
-    """The files named as SoccerNet's halves are, by half."""
+    """The files named as halves, by half; of a folder of `1.mkv`, `2.mkv`, `3.mkv` none is."""
+    files = _files_in(folder, suffixes)
+    if any(re.fullmatch(r"0|[3-9]|\d\d+", stem(path).name) for path in files):
+        return {}
     numbered: dict[int, list[Path]] = {}
-    for path in _files_in(folder, suffixes):
-        if re.match(r"[12]_", path.name):
-            numbered.setdefault(half_number(path), []).append(path)
+    for path in filter(is_game_file, files):
+        numbered.setdefault(_known_half(path), []).append(path)
+    others = [path for path in files if re.match(r"\d+_", path.name) and not is_game_file(path)]
+    if numbered and others:
+        _refuse_period(others[0])
     return numbered
+
+
+def _known_half(path: Path) -> int:
+    """The half of a file; InputError where its name says a third period or later."""
+    if half_number(path) > LAST_HALF:
+        _refuse_period(path)
+    return half_number(path)
+
+
+def _refuse_period(path: Path) -> None:
+    what = "is named as a period other than the halves 1 and 2"
+    raise InputError(what, path, "move it elsewhere, or name it otherwise if it is none")
 
 
 def _files_in(folder: Path, suffixes: frozenset[str]) -> list[Path]:

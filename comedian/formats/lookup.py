@@ -1,20 +1,21 @@
 """How videos and their labels find each other, by one rule for every command.
 
-A game is the folder of halves named as SoccerNet names them, else a video by itself. A video and its
-labels find each other by the last parts of their paths: the last three, or as many as there are.
+Which game a file is, its name says (`comedian.formats.naming`). A video and its labels find each other by
+the last parts of their games' paths: the last three, or as many as there are.
 """
 
+import unicodedata
 from collections.abc import Iterable
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from comedian.errors import InputError, some_of
 from comedian.formats.actions import Action
-from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, read_list
-from comedian.formats.labels import read_label_sets, read_labels
-from comedian.formats.soccernet import GAME_PARTS, LABELS_NAME, is_numbered, soccernet_game
+from comedian.formats.games import read_list
+from comedian.formats.labels import read_label_sets
+from comedian.formats.naming import LAST_HALF, Parts, named, parts, stem
+from comedian.formats.soccernet import GAME_PARTS, LABELS_NAME, LABELS_NAMES, soccernet_game
 
 EXPECTED = f"expected GAME/{LABELS_NAME}"
-Parts = tuple[str, ...]  # folders and name of a game
 Places = dict[Parts, Path | list[Action]]  # games, and their labels or where those are
 
 
@@ -22,7 +23,9 @@ class Labels:
     """The labels of some videos, by game.
 
     Attributes:
+        given: what was named as labels.
         games: path of each game, in parts.
+        files: the labels files.
     """
 
     def __init__(self, videos: Iterable[str], labels: Path | None = None, games: Path | None = None):
@@ -46,6 +49,12 @@ class Labels:
         """The games that have labels, in order."""
         return list(self._places)
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that labels are read from."""
+        found = [place for place in self._places.values() if isinstance(place, Path)]
+        return found if self.given is None or self.given.is_dir() else [self.given, *found]
+
     def game_of(self, *names: str) -> Parts | None:
         """The game of a video, which may go by several names; None if it has no labels here.
 
@@ -55,22 +64,49 @@ class Labels:
         return _find([key for name in names for key in _keys_of(name)], self._places)
 
     def of(self, game: Parts) -> list[Action]:
-        """The labelled actions of a game."""
+        """The labelled actions of a game, of all its halves."""
         place = self._places[game]
-        return place if isinstance(place, list) else read_labels(place)
+        return place if isinstance(place, list) else _of_game(place, game)
 
     def missing(self, videos: list[str]) -> InputError:
         """What to raise where videos have no labels."""
         return InputError(f"no labels for {some_of(videos)}", self.given, EXPECTED)
 
 
+def check_half_known(video: str, halves: Iterable[int], actions: Iterable[Action]) -> None:
+    """Refuse labels of two halves for a video of one, whose name does not say which.
+
+    Args:
+        halves: those of the video's spots or frames.
+
+    Raises:
+        InputError: that is so.
+    """
+    labelled = {action.half for action in actions if action.half <= LAST_HALF}
+    if named(video).half is None and len(set(halves)) < len(labelled):
+        raise InputError(
+            "its labels are of two halves, its name does not say which it is",
+            video,
+            "name halves 1_….mkv and 2_….mkv, or give it labels of its own, all of half 1",
+        )
+
+
 def labels_beside(video: str | Path) -> Path | None:
-    """The labels file of a video: `<video>.json` (own form), else `Labels-v2.json` in its folder."""
+    """The labels file of a video: `<video>.json`, else SoccerNet's in its folder."""
     video = Path(video)
-    for candidate in (Path(f"{video}.json"), video.with_suffix(".json"), video.parent / LABELS_NAME):
+    for name in dict.fromkeys((video.name, stem(video.name).name)):
+        candidate = video.parent / f"{name}.json"
         if candidate.is_file():
             return candidate
-    return None
+    return _official_in(video.parent)
+
+
+def _official_in(folder: Path) -> Path | None:
+    """SoccerNet's labels file in a folder; InputError where there are two."""
+    found = [folder / name for name in LABELS_NAMES if (folder / name).is_file()]
+    if len(found) > 1:
+        raise InputError(f"holds {' and '.join(LABELS_NAMES)}", folder, "name one with --labels FILE")
+    return found[0] if found else None
 
 
 def _places(videos: list[str], labels: Path | None, games: Path | None) -> Places:
@@ -81,21 +117,21 @@ def _places(videos: list[str], labels: Path | None, games: Path | None) -> Place
         everything = _in_folder(labels, videos) if labels.is_dir() else _in_file(labels, videos)
         return everything if games is None else _only_listed(everything, labels, games)
     if games is not None:
-        return {
-            _parts(_stem(name)): _beside_listed(games.parent / name, games) for name in read_list(games)
-        }
+        return {named(name).game: _beside_listed(games.parent / name, games) for name in read_list(games)}
     return dict(map(_beside, videos))
 
 
 def _in_folder(folder: Path, videos: list[str]) -> Places:
     """SoccerNet's files; and where a video has none of those, `<video>.json` or `<game>.json`."""
-    official = sorted(folder.rglob(LABELS_NAME))
-    found: Places = {_parts(file.parent.relative_to(folder), folder): file for file in official}
+    files = sorted(folder.rglob("*.json"))
+    folders = dict.fromkeys(file.parent for file in files if file.name in LABELS_NAMES)
+    found: Places = {_below(inner, folder): file for inner in folders if (file := _official_in(inner))}
     if all(_find(_keys_of(video), found) for video in videos) and found:
         return found
-    files = [file for file in sorted(folder.rglob("*.json")) if file.name != LABELS_NAME]
     others: Places = {
-        _parts(_stem(file.relative_to(folder).with_suffix("")), folder): file for file in files
+        _below(file.with_name(stem(file.stem).name), folder): file
+        for file in files
+        if file.name not in LABELS_NAMES
     }
     if not found and not others:
         raise InputError("holds no labels", folder, f"{EXPECTED} or <video>.json")
@@ -105,15 +141,51 @@ def _in_folder(folder: Path, videos: list[str]) -> Places:
     return found | {key: others[key] for key in others if key in wanted}
 
 
+def _below(path: Path, folder: Path) -> Parts:
+    """A path from a folder on; the folder's own where it is that."""
+    return path.relative_to(folder).parts or folder.resolve().parts[1:]
+
+
 def _in_file(file: Path, videos: list[str]) -> Places:
     sets = read_label_sets(file)
     if set(sets) - {""}:
-        return {_parts(_stem(video)): actions for video, actions in sets.items() if video}
+        return dict(_by_game(sets, file))
     games = {soccernet_game(video) for video in videos}
     if len(games) > 1:
         what = f"holds labels of one game, there are videos of {some_of(sorted(games))}"
         raise InputError(what, file, "give a folder of labels, or videos of one game")
-    return {_parts(game): file for game in games}
+    return {parts(game): file for game in games}
+
+
+def _of_game(file: Path, game: Parts) -> list[Action]:
+    """The actions of a game from the file found for it, which may be for other videos, too."""
+    sets = read_label_sets(file)
+    if not set(sets) - {""}:
+        return sets.get("", [])
+    found = _by_game(sets, file)
+    key = _find([game, game[:-1]], found)
+    if key is None:
+        what = f"names {some_of(sorted(sets))}, not {'/'.join(game[-GAME_PARTS:])}"
+        raise InputError(what, file, "name videos in it by the ends of their paths")
+    return found[key]
+
+
+def _by_game(sets: dict[str, list[Action]], file: Path) -> dict[Parts, list[Action]]:
+    """Actions by game, from actions by video.
+
+    Raises:
+        InputError: two videos are the same half of a game, or some actions name no video.
+    """
+    if "" in sets:
+        raise InputError("names a video for some actions only", file, "name one for all, or for none")
+    found: dict[Parts, list[Action]] = {}
+    owner: dict[tuple[Parts, int | None], str] = {}
+    for video, actions in sets.items():
+        place = named(video)
+        if (other := owner.setdefault(place, video)) != video:
+            raise InputError(f"{other} and {video} are the same half of a game", file, "keep one of them")
+        found.setdefault(place.game, []).extend(actions)
+    return found
 
 
 def _only_listed(everything: Places, labels: Path, games: Path) -> Places:
@@ -127,8 +199,8 @@ def _only_listed(everything: Places, labels: Path, games: Path) -> Places:
 
 
 def _beside_listed(place: Path, games: Path) -> Path:
-    path = place / LABELS_NAME if place.is_dir() else labels_beside(place)
-    if path is None or not path.is_file():
+    path = _official_in(place) if place.is_dir() else labels_beside(place)
+    if path is None:
         raise InputError(f"there are no labels at {place}", games, "name their folder with --labels")
     return path
 
@@ -138,14 +210,24 @@ def _beside(video: str) -> tuple[Parts, Path]:
     if path is None:
         remedy = f"put {LABELS_NAME} or <video>.json there, or name labels with --labels"
         raise InputError("has no labels beside it", video, remedy)
-    whole_game = path.name == LABELS_NAME and is_numbered(video)
-    return _parts(PurePath(video).parent if whole_game else _stem(video)), path
+    return parts(stem(video).parent if path.name in LABELS_NAMES else stem(video)), path
 
 
-def _find(keys: Iterable[Parts], places: Places) -> Parts | None:
-    """The game of `places` that shares most of its path's end with the first of `keys` that fits."""
+def _find(keys: Iterable[Parts], places: Iterable[Parts]) -> Parts | None:
+    """The game of `places` that shares most of its path's end with the first of `keys` that fits.
+
+    What differs only in underscores for blanks, as some tools write them, or in the form of Unicode fits
+    where nothing else does.
+    """
+    keys, places = list(keys), list(places)
+    return _find_as(keys, places, lambda path: path) or _find_as(keys, places, _loosely)
+
+
+def _find_as(keys: list[Parts], places: list[Parts], form) -> Parts | None:
+    forms = {other: form(other) for other in places}
     for key in keys:
-        shared = {other: number for other in places if (number := _shared(key, other))}
+        own = form(key)
+        shared = {other: number for other in places if (number := _shared(own, forms[other]))}
         best = [other for other, number in shared.items() if number == max(shared.values())]
         if len(best) > 1:
             what = f"{'/'.join(key)} fits the labels of {some_of(['/'.join(other) for other in best])}"
@@ -153,6 +235,10 @@ def _find(keys: Iterable[Parts], places: Places) -> Parts | None:
         if best:
             return best[0]
     return None
+
+
+def _loosely(path: Parts) -> Parts:
+    return tuple(unicodedata.normalize("NFC", part).replace("_", " ") for part in path)
 
 
 def _shared(one: Parts, other: Parts) -> int:
@@ -167,15 +253,5 @@ def _shared(one: Parts, other: Parts) -> int:
 
 def _keys_of(video: str) -> list[Parts]:
     """What a video may be known as: itself, or the folder it lies in."""
-    return [_parts(_stem(video)), _parts(PurePath(video).parent)]
-
-
-def _stem(video: str | PurePath) -> PurePath:
-    path = PurePath(video)
-    return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES | FRAMES_SUFFIXES else path
-
-
-def _parts(path: str | PurePath, here: Path = Path()) -> Parts:
-    """The folders and name of a path; of `here` when the path is empty."""
-    parts = tuple(part for part in PurePath(path).parts if part not in (PurePath(path).anchor, ".."))
-    return parts or here.resolve().parts[1:]
+    own = stem(video)
+    return [parts(own), parts(own.parent)]

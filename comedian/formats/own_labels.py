@@ -8,7 +8,8 @@
 import math
 from typing import Any
 
-from comedian.formats.actions import Action, Form, Sets, read_entries, text
+from comedian.formats.actions import VISIBLE, Action, Form, Sets, read_entries, text
+from comedian.formats.naming import half_number
 
 NAME = "half, position_ms and label a line"
 
@@ -25,8 +26,10 @@ def _record(item: dict) -> tuple[str, list[Action]]:
     half, position_ms = item["half"], item["position_ms"]
     if type(half) is not int or type(position_ms) not in (int, float) or not math.isfinite(position_ms):
         raise ValueError("half and position_ms must be numbers")
-    action = Action(half, position_ms, text(item["label"]), item.get("visibility", "visible"))
-    return text(item.get("video", "")), [action]
+    video = text(item.get("video", ""))
+    if video and half_number(video, half) != half:
+        raise ValueError(f"its half is {half}, but not by the name of its video, {video!r}")
+    return video, [Action(half, position_ms, text(item["label"]), item.get("visibility", VISIBLE))]
 
 
 LABELS = Form(NAME, _fits, _read)

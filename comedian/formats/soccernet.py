@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,11 +15,15 @@ from typing import Any
 from comedian.errors import InputError
 from comedian.formats.actions import Action, Form, Sets, read_entries, text
 from comedian.formats.atomic import atomic_path
+from comedian.formats.naming import half_number, named, stem
 from comedian.formats.part import part_folder
 from comedian.formats.spot import Spot
 
 RESULTS_NAME, LABELS_NAME = "results_spotting.json", "Labels-v2.json"
+BALL_LABELS_NAME = "Labels-ball.json"  # of SoccerNet Ball: one timeline a game
+LABELS_NAMES = (LABELS_NAME, BALL_LABELS_NAME)
 GAME_PARTS = 3  # SoccerNet names a game league/season/game
+NAME_BYTES = 255  # of a file's or folder's name, in Linux' file systems
 
 
 def is_soccernet(path: str | Path) -> bool:
@@ -71,23 +74,23 @@ def write_soccernet(spots: Iterable[Spot], target: str | Path) -> None:
             write(f"{game}/{RESULTS_NAME}", json.dumps(record, indent=4, ensure_ascii=False))
 
 
-def is_numbered(video: str) -> bool:
-    """Whether a video is named as a half in SoccerNet's layout: `1_224p.mkv`, `2_720p.mkv`, `1`."""
-    return re.fullmatch(r"[12](_.*)?", PurePath(video).name) is not None
-
-
 def soccernet_game(video: str) -> str:
-    """The game a video belongs to: the last three folders above a numbered half, else its own name.
+    """The game a video belongs to, by its name, as SoccerNet writes it: `league/season/game`.
 
     `data/england_epl/2014-2015/G/1_224p.mkv` -> `england_epl/2014-2015/G`; `clips/final.mkv` ->
     `clips/final`.
+
+    Raises:
+        InputError: no folder can have that name.
     """
-    path = PurePath(video)
-    folder = path.parent if is_numbered(video) else path.with_suffix("")
-    if not folder.name:  # a half named from inside its folder
-        folder = Path.cwd()
-    parts = [part for part in folder.parts if part not in (folder.anchor, "..")]
-    return "/".join(parts[-GAME_PARTS:])
+    game = named(video).game[-GAME_PARTS:]
+    if not game or stem(video).name in ("", "..") or any(map(_is_no_name, game)):
+        raise InputError(f"{video!r} names no game", None, "name videos by folder and file")
+    return "/".join(game)
+
+
+def _is_no_name(part: str) -> bool:
+    return part in ("", ".", "..") or "\0" in part or len(os.fsencode(part)) > NAME_BYTES
 
 
 def _results_in(path: Path) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
@@ -148,7 +151,7 @@ def _from_prediction(item: dict, game: str, place: str) -> Spot:
 
 
 def _to_prediction(spot: Spot) -> dict:
-    half, position_ms = spot["half"], int(spot["position_ms"])
+    half, position_ms = half_number(spot["video"], spot["half"]), int(spot["position_ms"])
     minutes, seconds = divmod(position_ms // 1000, 60)
     return {
         "gameTime": f"{half} - {minutes}:{seconds}",

@@ -205,3 +205,21 @@ def test_results_with_an_empty_game(run, tmp_path):
     status, out, err = run(tmp_path / "results", "--labels", MATCHES)
     assert (status, json.loads(out)["n_games"]) == (0, 2)
     assert "1 game with labels but no spot" in err
+
+
+@pytest.mark.parametrize("where", ["beside", "folder"])
+def test_scores_do_not_go_over_the_labels_that_were_found(run, tmp_path, where):
+    labels = tmp_path / "g" / "Labels-v2.json"
+    labels.parent.mkdir()
+    labels.write_text('{"annotations": []}')
+    spots = tmp_path / "spots.jsonl"
+    spots.write_text(
+        lines([spot | {"video": str(tmp_path / "g/1_224p.mkv")} for spot in spots_of(GAMES[0])[:1]])
+    )
+    (tmp_path / "link.json").hardlink_to(labels)
+    given = [] if where == "beside" else ["--labels", tmp_path / "g"]
+    for output in (labels, tmp_path / "link.json"):
+        status, out, err = run(spots, *given, "-o", output)
+        assert (status, out) == (1, "")
+        assert "is also an input" in err
+    assert labels.read_text() == '{"annotations": []}'

@@ -16,6 +16,7 @@ from comedian.evaluation.chance import chance
 from comedian.evaluation.metrics import METRICS, evaluate
 from comedian.evaluation.pairing import collect, pair
 from comedian.formats.actions import Action
+from comedian.formats.lookup import Labels
 from comedian.formats.soccernet import list_soccernet, read_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
 from tests.evaluation.some_spots import CLASSES, spot
@@ -31,7 +32,8 @@ def scored(actions, spots, metric="tight", **options):
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real labels and predictions are not here")
 def test_equals_the_official_result_to_the_last_bit():
     results = REAL / "netvlad"
-    games, remarks = pair(collect(read_soccernet(results), list_soccernet(results)), REAL / "labels")
+    videos = collect(read_soccernet(results), list_soccernet(results))
+    games, remarks = pair(videos, Labels(videos, REAL / "labels"))
     assert remarks == []
     found = evaluate(games, SOCCERNET_CLASSES, tuple(METRICS))
     official = json.loads((REAL / "netvlad.official.json").read_text())

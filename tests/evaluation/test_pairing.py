@@ -6,9 +6,15 @@ from pathlib import Path
 import pytest
 
 from comedian.errors import InputError
-from comedian.evaluation.pairing import collect, pair
+from comedian.evaluation import pairing
+from comedian.evaluation.pairing import collect
+from comedian.formats.lookup import Labels
 
 GAMES = ["england_epl/2014-2015/2015 - A 1 - 0 B", "england_epl/2015-2016/2016 - C 2 - 2 D"]
+
+
+def pair(videos, labels=None, games=None):
+    return pairing.pair(videos, Labels(videos, labels, games), games is not None)
 
 
 def label(folder: Path, halves=(1, 2)) -> None:
@@ -64,7 +70,7 @@ def test_no_labels_beside(tmp_path):
 def test_a_folder_of_labels(labels, root):
     found, remarks = pair(spots(f"{root}{GAMES[1]}/1_720p.mkv"), labels)
     assert [result.name for result in found] == [GAMES[1]]
-    assert "1 games" in remarks[0]
+    assert "1 game of" in remarks[0]
     assert "--games" in remarks[0]
 
 
@@ -146,3 +152,34 @@ def test_games_of_results_without_a_prediction_are_there(labels):
 def test_an_empty_folder_is_an_error(tmp_path):
     with pytest.raises(InputError, match="holds no labels"):
         pair(spots("x.mkv"), tmp_path)
+
+
+@pytest.mark.parametrize("where", ["beside", "folder", "file"])
+def test_a_video_that_names_no_half_is_refused_beside_labels_of_two(labels, where):
+    folder = labels / GAMES[0]
+    given = {"beside": None, "folder": labels, "file": folder / "Labels-v2.json"}[where]
+    with pytest.raises(InputError, match=r"match.mkv: its labels are of two halves.*name halves 1_….mkv"):
+        pair(spots(folder / "match.mkv"), given)
+    both = spots(folder / "match.mkv", half=1)
+    both[str(folder / "match.mkv")] += spots("2_x.mkv")["2_x.mkv"]
+    ((game,), _) = pair(both, given)  # its spots say
+    assert [spot["half"] for spot in game.spots] == [1, 2]
+    label(folder, halves=[1])
+    ((game,), _) = pair(spots(folder / "match.mkv"), given)
+    assert len(game.actions) == 1
+
+
+@pytest.mark.parametrize("name", ["half{}.mkv", "half{}_224p.mkv", "{}.mkv", "Second half.mkv"])
+def test_the_half_of_spots_is_the_one_that_the_name_says(labels, name):
+    """Whatever a program that did not know the name wrote into the spots."""
+    videos = list(dict.fromkeys(labels / GAMES[0] / name.format(half) for half in (1, 2)))
+    ((game,), remarks) = pair(spots(*videos, half=1))
+    assert [spot["half"] for spot in game.spots] == [1, 2][-len(videos) :]
+    assert remarks == [f"{videos[-1]}: spots of half 1 count for half 2, which the name says"]
+
+
+def test_two_videos_without_a_half_do_not_share_labels(labels):
+    folder = labels / GAMES[0]
+    label(folder, halves=[1])
+    with pytest.raises(InputError, match=r"a.mkv and .*b.mkv both hold half 1"):
+        pair(spots(folder / "a.mkv", folder / "b.mkv"))

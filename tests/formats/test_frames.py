@@ -56,10 +56,10 @@ def test_jpeg_frames_come_back_closely_and_small(tmp_path):
 
 def test_what_was_told_is_kept(tmp_path):
     (tmp_path / "1_match.mkv").write_bytes(b"x" * 77)
-    write(tmp_path / "a.h5", pictures(2), fps=3.5, half=2, sampling="ffmpeg", damage=["ends early"])
+    write(tmp_path / "a.h5", pictures(2), fps=3.5, half=1, sampling="ffmpeg", damage=["ends early"])
     file = FramesFile(tmp_path / "a.h5")
     assert (file.fps, file.width, file.height) == (3.5, WIDTH, HEIGHT)
-    assert (file.half, file.sampling, file.encoding, file.damage) == (2, "ffmpeg", "raw", "ends early")
+    assert (file.half, file.sampling, file.encoding, file.damage) == (1, "ffmpeg", "raw", "ends early")
     assert (file.video, file.video_bytes) == (str(tmp_path / "1_match.mkv"), 77)
     assert file.provenance == '{"command": "test"}'
     with h5py.File(tmp_path / "a.h5") as stored:

@@ -107,3 +107,24 @@ def test_frames_are_told_from_other_files(tree):
 def test_read_list_keeps_order_and_spaces(tmp_path):
     (tmp_path / "games.txt").write_text("b c\n a/ \n")
     assert read_list(tmp_path / "games.txt") == ["b c", "a"]
+
+
+def test_halves_by_other_names_and_games_in_one_file(tree):
+    root = tree("A/half1.mkv", "A/half2.mkv", "B/1.mp4", "B/2.mp4", "C/224p.mp4", "C/720p.mp4")
+    assert found([root], prefer="224p") == [
+        ("A", [("half1.mkv", 1), ("half2.mkv", 2)]),
+        ("B", [("1.mp4", 1), ("2.mp4", 2)]),
+        ("C", [("224p.mp4", 1)]),
+    ]
+
+
+def test_numbered_clips_are_no_halves_of_a_game(tree):
+    root = tree("clips/1.mkv", "clips/2.mkv", "clips/3.mkv", "clips/10.mkv")
+    assert [name for name, _ in found([root])] == ["clips/1", "clips/10", "clips/2", "clips/3"]
+
+
+@pytest.mark.parametrize("name", ["3_224p.mkv", "half3.mkv", "3_extra.mkv"])
+def test_periods_after_the_second_are_said(tree, name):
+    root = tree("G/1_224p.mkv", "G/2_224p.mkv", f"G/{name}")
+    with pytest.raises(InputError, match=rf"{name}: is named as a period other than the halves 1 and 2"):
+        find_games([root / "G"], VIDEO_SUFFIXES)

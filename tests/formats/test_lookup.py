@@ -1,6 +1,7 @@
 """How videos and labels find each other; tests/evaluation/test_pairing.py has more of it."""
 
 import json
+import unicodedata
 
 import pytest
 
@@ -63,3 +64,74 @@ def test_a_file_for_several_videos_gives_each_its_own(tmp_path):
 def test_nothing_beside_is_told(tmp_path):
     with pytest.raises(InputError, match=r"e.mkv: has no labels beside it; put Labels-v2.json or <video>"):
         Labels([str(tmp_path / "e.mkv")])
+
+
+def test_a_file_for_several_videos_beside_them_gives_each_its_own(tmp_path):
+    """Beside the video, in a folder and named alone: never all entries of the file."""
+    videos = [{"video": name, "fps": 10, "events": [event(time)]} for time, name in enumerate("ab", 1)]
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(videos))
+    for given in (None, tmp_path, tmp_path / "a.json"):
+        labels = Labels([str(tmp_path / "a.mkv"), str(tmp_path / "b.mkv")], given)
+        assert goals(labels, str(tmp_path / "a.mkv")) == [Action(1, 100, "Goal")]
+        assert goals(labels, str(tmp_path / "b.mkv")) == [Action(1, 200, "Goal")]
+    (tmp_path / "c.json").write_text(json.dumps(videos))
+    labels = Labels([str(tmp_path / "c.mkv")])
+    with pytest.raises(InputError, match=r"c.json: names a, b, not .*/c; name videos"):
+        goals(labels, str(tmp_path / "c.mkv"))
+
+
+def event(frame):
+    return {"frame": frame, "label": "Goal"}
+
+
+@pytest.mark.parametrize("name", ["{}", "{}_224p", "{}_720p.mkv", "half{}", "Half_{}.mp4"])
+def test_halves_of_a_file_are_told_by_their_names(tmp_path, name):
+    """E2E-Spot's files count frames in each half's video."""
+    content = [
+        {"video": f"l/s/A_-_B/{name.format(half)}", "fps": 10, "events": [event(half)]} for half in (1, 2)
+    ]
+    content[1]["events"][0]["comment"] = "home; not shown"
+    (tmp_path / "val.json").write_text(json.dumps(content))
+    labels = Labels(["x/l/s/A - B/1_224p.mkv", "x/l/s/A - B/2_224p.mkv"], tmp_path / "val.json")
+    assert labels.games == [("l", "s", "A_-_B")]
+    for half in (1, 2):
+        assert goals(labels, f"x/l/s/A - B/{half}_224p.mkv") == [
+            Action(1, 100, "Goal"),
+            Action(2, 200, "Goal", "not shown"),
+        ]
+
+
+def test_names_that_are_canonically_equal_are_one(tmp_path):
+    put(tmp_path / unicodedata.normalize("NFD", "Málaga") / "Labels-v2.json", 1)
+    video = unicodedata.normalize("NFC", "x/Málaga/1_224p.mkv")
+    assert goals(Labels([video], tmp_path), video) == [Action(1, 1, "Goal")]
+
+
+@pytest.mark.parametrize(
+    ("videos", "what"),
+    [
+        (["a.mkv", "a.mp4"], "a.mkv and a.mp4 are the same half"),
+        (["G/1_224p.mkv", "G/1_720p.mkv"], "G/1_224p.mkv and G/1_720p.mkv are the same half"),
+        (["a.mkv", ""], "names a video for some actions only"),
+        (["G/2_224p.mkv"], "entry 1: is wrong .its half is 1, but not by the name of its video"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(tmp_path, videos, what):
+    records = [{"video": video, "half": 1, "position_ms": 1, "label": "Goal"} for video in videos]
+    (tmp_path / "all.json").write_text(json.dumps(records))
+    with pytest.raises(InputError, match=what):
+        Labels(["G/1_224p.mkv"], tmp_path / "all.json")
+
+
+@pytest.mark.parametrize("where", ["beside", "in a folder"])
+def test_ball_spotting_has_one_file_a_game(tmp_path, where):
+    """As SoccerNet lays it out: `league/season/GAME/224p.mp4` and `Labels-ball.json`."""
+    put(tmp_path / "l/s/G/Labels-ball.json", 7)
+    video = str(tmp_path / "l/s/G/224p.mp4")
+    labels = Labels([video], None if where == "beside" else tmp_path)
+    assert goals(labels, video) == [Action(1, 7, "Goal")]
+    assert labels.files == [tmp_path / "l/s/G/Labels-ball.json"]
+    put(tmp_path / "l/s/G/Labels-v2.json", 8)
+    with pytest.raises(InputError, match=r"G: holds Labels-v2.json and Labels-ball.json; .*--labels FILE"):
+        Labels([video], None if where == "beside" else tmp_path)

@@ -10,7 +10,8 @@ from comedian.errors import InputError
 from comedian.evaluation.pairing import collect, pair
 from comedian.formats.actions import Action
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
-from comedian.training.actions import read_actions
+from comedian.formats.lookup import Labels
+from comedian.training import actions as reading
 from tests.training.stages import open_halves, write_half
 
 CLASSES = ("Goal", "Foul")
@@ -22,6 +23,10 @@ ENTRIES = [  # game time, label, position, visibility
 ]
 FIRST_HALF = [Action(1, 3250, "Goal"), Action(1, 4000, "Foul", "not shown")]
 SECOND_HALF = [Action(2, 3000, "Foul"), Action(2, 9000, "Corner")]
+
+
+def read_actions(halves, labels, *more):
+    return reading.read_actions(halves, reading.labels_of(halves, labels), *more)
 
 
 def write_labels(path, entries=ENTRIES):
@@ -94,7 +99,8 @@ def test_training_and_scoring_find_the_same_labels(game, tmp_path):
             {"video": file.video, "half": file.half, "position_ms": 0, "label": "Goal", "confidence": 1}
             for file in game.files
         ]
-        ((result,), _) = pair(collect(spots), given)
+        videos = collect(spots)
+        ((result,), _) = pair(videos, Labels(videos, given))
         trained = read_actions(game, given, (*CLASSES, "Corner"))
         assert [action for actions in trained for action in actions] == list(result.actions)
 
@@ -108,3 +114,28 @@ def test_no_action_of_the_recipes_classes_is_told(game, tmp_path):
 def test_a_half_may_have_no_action(game, tmp_path):
     write_labels(tmp_path / "frames" / "a" / "Labels-v2.json", ENTRIES[:2])
     assert read_actions(game, None, CLASSES) == [FIRST_HALF, []]
+
+
+@pytest.mark.parametrize("name", ["half{}", "half{}_224p", "{}", "half {}"])
+def test_halves_are_told_by_the_names_of_their_videos(tmp_path, name):
+    """Also where the frames were extracted when every one of these was half 1."""
+    for half in (1, 2):
+        path = tmp_path / "frames" / "a" / f"{name.format(half)}.h5"
+        write_half(path, np.zeros((3, 16, 20, 3), np.uint8), half=1)
+    write_labels(tmp_path / "frames" / "a" / "Labels-v2.json")
+    assert read_actions(open_halves(tmp_path), None, (*CLASSES, "Corner")) == [FIRST_HALF, SECOND_HALF]
+
+
+def test_a_video_of_neither_half_is_refused_beside_labels_of_two(tmp_path):
+    write_half(tmp_path / "frames" / "a" / "match.h5", np.zeros((3, 16, 20, 3), np.uint8), 1)
+    write_labels(tmp_path / "frames" / "a" / "Labels-v2.json")
+    with pytest.raises(InputError, match=r"match.mkv: its labels are of two halves"):
+        read_actions(open_halves(tmp_path), None, CLASSES)
+
+
+def test_two_videos_of_one_half_are_refused(tmp_path):
+    for name in ("x", "y"):
+        write_half(tmp_path / "frames" / "a" / f"{name}.h5", np.zeros((3, 16, 20, 3), np.uint8), 1)
+    write_labels(tmp_path / "frames" / "a" / "Labels-v2.json", ENTRIES[:2])
+    with pytest.raises(InputError, match=r"y.mkv: and .*x.mkv both hold half 1 of one game"):
+        read_actions(open_halves(tmp_path), None, CLASSES)

@@ -1,0 +1,77 @@
+"""Which game and half a file is, by its name: one rule for videos, frames, features, labels and spots.
+
+league/season/GAME/1_224p.mkv    half 1 of league/season/GAME, as SoccerNet names it
+league/season/GAME/1             the same, as E2E-Spot names it
+GAME/half2_224p.mkv              half 2 of GAME
+GAME/224p.mp4                    all of GAME, as SoccerNet Ball names it
+clips/final.mkv                  all of clips/final
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+VIDEO_SUFFIXES = frozenset(
+    ".mkv .mp4 .avi .mov .ts .m2ts .mts .mpg .mpeg .webm .m4v .wmv .flv .ogv .3gp .mxf".split()
+)
+FRAMES_SUFFIXES = frozenset({".h5"})
+LAST_HALF = 2
+
+Parts = tuple[str, ...]  # folders and name of a game
+
+_SUFFIXES = VIDEO_SUFFIXES | FRAMES_SUFFIXES | {".npy"}
+_SIZE = r"\d{3,4}p"
+_HALF = re.compile(
+    rf"""([12])(?:_.*)?  |  ([3-9])_{_SIZE}.*  # more than two: extra time
+    | half[ _-]?([1-9])(?:[ _.-].*)?
+    | (?: (1st|first) | (2nd|second) )[ _-]?half(?:[ _.-].*)?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_WHOLE_GAME = re.compile(rf"{_SIZE}(?:_.*)?", re.IGNORECASE)
+
+
+class Named(NamedTuple):
+    """What a name says: the game, and its half; None where it says none."""
+
+    game: Parts
+    half: int | None
+
+
+def named(path: str | Path) -> Named:
+    """The game and half of a file; a file whose name says neither is a game by itself."""
+    own = stem(path)
+    if (half := _half(own.name)) or _WHOLE_GAME.fullmatch(own.name):
+        return Named(parts(own.parent), half)
+    return Named(parts(own), None)
+
+
+def is_game_file(path: str | Path) -> bool:
+    """Whether a file's name says that its folder is the game."""
+    name = stem(path).name
+    return bool(_half(name) or _WHOLE_GAME.fullmatch(name))
+
+
+def half_number(path: str | Path, otherwise: int = 1) -> int:
+    """The half a file holds, by its name; `otherwise` where that says none."""
+    return _half(stem(path).name) or otherwise
+
+
+def stem(path: str | Path) -> PurePosixPath:
+    """A path without the suffix of a video, of frames or features; other endings belong to the name."""
+    found = PurePosixPath(str(path).replace("\\", "/"))
+    return found.with_suffix("") if found.suffix.lower() in _SUFFIXES else found
+
+
+def parts(path: str | PurePosixPath) -> Parts:
+    """The folders and name of a path, without its root; of the working folder where none is left."""
+    path = PurePosixPath(path)
+    found = tuple(part for part in path.parts if part not in (path.anchor, ".."))
+    return found or Path(path).resolve().parts[1:]
+
+
+def _half(name: str) -> int | None:
+    match = _HALF.fullmatch(name)
+    if match is None:
+        return None
+    number, later, word, first, _ = match.groups()
+    return int(number or later or word or 0) or (1 if first else 2)
