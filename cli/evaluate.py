@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from comedian.formats.labels import read_classes
+from comedian.formats.classes import read_classes
 from comedian.formats.soccernet import is_soccernet, list_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
 

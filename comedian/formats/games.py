@@ -20,6 +20,7 @@ from comedian.formats.naming import (
     is_game_file,
     stem,
 )
+from comedian.formats.text import read_lines
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,11 @@ def files_of(games: Iterable[Game]) -> list[Path]:
 
 def read_list(path: str | Path) -> list[str]:
     """The game names of a list file, in order; blank lines and `#` comments are skipped."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise InputError("is not a text file", path, "give a list of games, one a line") from None
-    names = [line.strip().rstrip("/") for line in lines]
-    names = [name for name in names if name and not name.startswith("#")]
-    if not names:
+    lines = read_lines(path, "give a list of games, one a line")
+    names = [line.replace("\\", "/").rstrip("/") for line in lines if not line.startswith("#")]
+    if not any(names):
         raise InputError("names no game", path, "write one game's path a line")
-    return names
+    return list(filter(None, names))
 
 
 def find_games(

@@ -15,11 +15,13 @@ from typing import TextIO, cast
 
 from comedian.errors import InputError
 from comedian.formats.spot import Spot
+from comedian.formats.text import check_text, decode, kind_of, parse_json
 
 KEYS = ("video", "half", "position_ms", "label", "confidence")
 REMEDY = "give spots as spot and nms write them"
 
 _CHUNK_BYTES = 1 << 18
+_OTHER_LENGTH = 1 << 26  # characters of JSON of another form that are looked at to name it
 _values = itemgetter(*KEYS)
 _KINDS = ({str}, {int}, {int, float}, {str}, {int, float})  # of the values
 _KINDS_IN_BULK = ({str}, {int}, {int}, {str}, {int, float})  # no position to check further
@@ -33,16 +35,17 @@ def read_spots(stream: TextIO, name: str) -> Iterator[Spot]:
         name: what errors call the stream.
 
     Raises:
-        InputError: a line is no spot (with its place), or there is none at all.
+        InputError: a line is no spot (with its place).
     """
-    number, found = 1, False
+    number = 1
     for text in _whole_lines(stream, name):
-        for spot in _parse(text, name, number):
-            found = True
-            yield spot
+        try:
+            yield from _parse(text, name, number)
+        except InputError:
+            if number == 1:
+                _refuse_other_json(stream, name)
+            raise
         number += text.count("\n")
-    if not found:
-        raise InputError("holds no spot", name, REMEDY)
 
 
 def write_spot(stream: TextIO, spot: Spot) -> None:
@@ -62,22 +65,39 @@ def _whole_lines(stream: TextIO, name: str) -> Iterator[str]:
     if not hasattr(stream, "buffer"):
         yield from stream
         return
-    rest, buffer = b"", cast(BufferedReader, stream.buffer)
+    buffer, first = cast(BufferedReader, stream.buffer), True
+    waiting: list[bytes] = []  # joined once a line ends: lines may be long
     while chunk := buffer.read1(_CHUNK_BYTES):
-        chunk = rest + chunk
         cut = chunk.rfind(b"\n") + 1
-        rest = chunk[cut:]
         if cut:
-            yield _decode(chunk[:cut], name)
-    if rest:
-        yield _decode(rest, name)
+            yield _decode(b"".join([*waiting, chunk[:cut]]), name, first)
+            waiting, first = [], False
+        waiting.append(chunk[cut:])
+    if rest := b"".join(waiting):
+        yield _decode(rest, name, first)
 
 
-def _decode(chunk: bytes, name: str) -> str:
+def _decode(chunk: bytes, name: str, first: bool) -> str:
     try:
-        return chunk.decode()
+        return decode(chunk, name, REMEDY) if first else chunk.decode()
     except UnicodeDecodeError:
-        raise InputError("is not text", name, REMEDY) from None
+        raise InputError("is not text in UTF-8", name, REMEDY) from None
+
+
+def _refuse_other_json(stream: TextIO, name: str) -> None:
+    """Raise InputError if all of a file is JSON of another form; do nothing if it is none, or gone by."""
+    try:
+        stream.seek(0)
+        content = json.loads(stream.read(_OTHER_LENGTH).removeprefix("\ufeff"))
+    except (ValueError, OSError, RecursionError):
+        return
+    remedy = REMEDY
+    if isinstance(content, dict) and "predictions" in content:
+        remedy = "call it results_spotting.json, or name its folder"
+    if isinstance(content, list):
+        remedy = f"write one a line: jq -c '.[]' {name}"
+    if not (isinstance(content, dict) and set(KEYS) & set(content)):
+        raise InputError(f"holds {kind_of(content)}, not a spot a line", name, remedy)
 
 
 def _parse(text: str, name: str, number: int) -> Iterable[Spot]:
@@ -85,11 +105,12 @@ def _parse(text: str, name: str, number: int) -> Iterable[Spot]:
     try:
         spots = json.loads(f"[{text.strip().replace(chr(10), ',')}]")
         if len(spots) == text.count("\n") and _are(spots, _KINDS_IN_BULK):
+            check_text(text, spots, name, REMEDY)
             return cast(list[Spot], spots)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, InputError):
         pass
     lines = enumerate(text.split("\n"), number)
-    return (_parse_line(line, f"{name}:{number}") for number, line in lines if line.strip())
+    return (_parse_line(line, name, number) for number, line in lines if line.strip())
 
 
 def _are(spots: list[dict], kinds: Iterable[set]) -> bool:
@@ -98,11 +119,8 @@ def _are(spots: list[dict], kinds: Iterable[set]) -> bool:
     return all(set(map(type, column)) <= kind for column, kind in zip(columns, kinds, strict=True))
 
 
-def _parse_line(line: str, place: str) -> Spot:
-    try:
-        spot = json.loads(line)
-    except (ValueError, RecursionError):
-        raise InputError("is not JSON, or cut short", place, REMEDY) from None
+def _parse_line(line: str, name: str, number: int) -> Spot:
+    spot, place = parse_json(line, name, REMEDY, number), f"{name}:{number}"
     if not isinstance(spot, dict):
         raise InputError("is not a JSON object", place, REMEDY)
     if missing := [key for key in KEYS if key not in spot]:

@@ -154,8 +154,8 @@ def test_table_with_chance(run, file, tmp_path):
     ("content", "options", "what"),
     [
         (None, [], "spots.jsonl: no such file"),
-        (b"", [], "spots.jsonl: holds no spot"),
-        (b"\x1aE\xdf\xa3\x00\xff", [], "spots.jsonl: is not text"),
+        (b"", [], "there is nothing to score; give spots, or the games with --games"),
+        (b"\x1aE\xdf\xa3\x00\xff", [], "spots.jsonl: is not a text file"),
         (lines(SPOTS).encode()[:-20], [], f"spots.jsonl:{len(SPOTS)}: is not JSON, or cut short"),
         (lines(SPOTS).encode(), ["--labels", "nowhere"], "nowhere: no such file or folder"),
         (lines(SPOTS).encode(), ["--labels", "empty.json"], "empty.json: is empty"),

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -110,8 +111,7 @@ def test_a_closed_pipe_ends_quietly(tmp_path):
     ("content", "what"),
     [
         (None, "no such file"),
-        (b"", "holds no spot"),
-        (b"\x1aE\xdf\xa3\x00\xff", "is not text"),
+        (b"\x1aE\xdf\xa3\x00\xff", "is not a text file"),
         (lines(SPOTS).encode()[:-20], "spots.jsonl:240: is not JSON, or cut short"),
         (lines([SPOTS[0], SPOTS[-1], SPOTS[0]]).encode(), "sort the lines first"),
         (b'{"half": 1}\n', "spots.jsonl:1: has no 'video'"),
@@ -163,3 +163,10 @@ def test_wrong_command_lines_are_status_2(run, file, options):
 def test_a_label_nobody_has_is_said(run, file):
     status, _, err = run(file, "--window-for", "Gaol=3", "--window-for", "Goal=3")
     assert (status, err) == (0, "nms: --window-for Gaol: no spot has this label\n")
+
+
+def test_nothing_in_is_nothing_out(run, tmp_path):
+    (tmp_path / "empty.jsonl").touch()
+    assert run(tmp_path / "empty.jsonl") == (0, "", "")
+    assert run(tmp_path / "empty.jsonl", "--to", "soccernet", "-o", tmp_path / "x.zip") == (0, "", "")
+    assert zipfile.ZipFile(tmp_path / "x.zip").namelist() == []

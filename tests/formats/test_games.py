@@ -83,7 +83,7 @@ def test_several_files_for_a_half(tree):
         ("empty", "empty: holds no video; check the path"),
         ("list.txt", "list.txt: game 'A' has no video in .*A; check --root"),
         ("blank.txt", "blank.txt: names no game; write one game's path a line"),
-        ("binary.txt", "binary.txt: is not a text file"),
+        ("binary.txt", "binary.txt: is UTF-16"),
     ],
 )
 def test_what_is_not_there_is_said(tree, monkeypatch, source, what):

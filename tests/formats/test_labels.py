@@ -7,7 +7,8 @@ import pytest
 
 from comedian.errors import InputError
 from comedian.formats.actions import Action
-from comedian.formats.labels import read_classes, read_label_sets, read_labels
+from comedian.formats.classes import read_classes
+from comedian.formats.labels import read_label_sets, read_labels
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 MATCHES = Path(__file__).resolve().parents[1] / "data/matches"
@@ -111,14 +112,60 @@ def test_a_video_is_not_labels(tmp_path):
     path.write_bytes(b"\x1aE\xdf\xa3\x00\xff")
     with pytest.raises(InputError, match="not a text file"):
         read_labels(path)
-    with pytest.raises(InputError, match="not a text file"):
-        read_classes(str(path))
 
 
-def test_classes(tmp_path):
-    (tmp_path / "class.txt").write_text("Kick-off\n\n Goal, own\n")
-    assert read_classes(str(tmp_path / "class.txt")) == ("Kick-off", "Goal, own")
-    assert read_classes("Goal, Corner") == ("Goal", "Corner")
-    for text in ("", ",", "Goal,Goal"):
-        with pytest.raises(InputError):
-            read_classes(text)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+def test_marks_and_line_ends_are_read_over(tmp_path, encoding):
+    path = tmp_path / "labels.jsonl"
+    lines = [json.dumps(record | {"by": "Ä"}, ensure_ascii=False) for record in OWN]
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    assert read_labels(path) == ACTIONS
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_named(tmp_path, encoding):
+    path = tmp_path / "labels.json"
+    path.write_bytes(json.dumps(OWN).encode(encoding))
+    with pytest.raises(InputError, match=r"labels.json: is UTF-16; save it as UTF-8: iconv"):
+        read_labels(path)
+
+
+def test_other_encodings_are_told_with_their_line(tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_bytes(json.dumps([OWN[0] | {"by": "é"}], ensure_ascii=False, indent=1).encode("cp1252"))
+    with pytest.raises(InputError, match=r"is not a text file in UTF-8 \(line 6\)"):
+        read_labels(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (
+            {"UrlLocal": "a", "predictions": []},
+            "holds one object with 'predictions', as SoccerNet's results are",
+        ),
+        ({"images": [], "categories": 1}, "holds one object with 'images', 'categories': no labels"),
+        ("{}", "holds one empty object"),
+        ("3", "holds one number"),
+        ("null", "holds null"),
+        ('"x"', "holds one text"),
+        (
+            '[{"half": 1, "position_ms": 1%s, "label": "a"}]' % ("0" * 100_000),
+            "a number of thousands of digits",
+        ),
+        ("[" * 100_000 + "]" * 100_000, "is nested too deeply"),
+        (r'[{"half": 1, "position_ms": 1, "label": "a\ud800"}]', r"holds half of a character, '\\ud800'"),
+        (
+            r'{"half": 1, "position_ms": 1, "label": "a"}' + "\n" + r'{"label": "\uDC00"}',
+            r"json:2: holds half",
+        ),
+    ],
+)
+def test_json_that_is_no_labels_is_named_as_what_it_is(tmp_path, content, what):
+    with pytest.raises(InputError, match=what):
+        read_labels(put(tmp_path, content))
+
+
+def test_whole_characters_as_two_escapes_are_text(tmp_path):
+    content = r'[{"half": 1, "position_ms": 1, "label": "\ud83d\ude00"}]'
+    assert read_labels(put(tmp_path, content)) == [Action(1, 1, "😀")]

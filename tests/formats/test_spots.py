@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -101,8 +102,72 @@ def test_errors_name_the_line(line, what, over_bytes):
     assert error.value.remedy
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"\x1aE\xdf\xa3\x00\xff\n"])
-def test_no_spots_and_no_text_are_errors(content):
-    with pytest.raises(InputError) as error:
-        list(read_spots(bytes_stream(content), "match.mkv"))
-    assert error.value.file == "match.mkv"
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+def test_no_spots_are_an_empty_result(content):
+    assert list(read_spots(bytes_stream(content), "x")) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\x1aE\xdf\xa3\x00\xff\n", "is not a text file"),
+        (json.dumps(spot()).encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        (json.dumps(spot()).encode("utf-16-le"), "is UTF-16"),
+        (json.dumps(spot(label="Ü"), ensure_ascii=False).encode("latin-1"), r"in UTF-8 \(line 1\)"),
+        (
+            json.dumps([spot()]).encode(),
+            r"holds a list of 1, not a spot a line; write one a line: jq -c '.\[\]' x",
+        ),
+        (json.dumps([spot()], indent=1).encode(), "holds a list of 1"),
+        (
+            b'{"predictions": [\n]}',
+            "as SoccerNet's results are, not a spot a line; call it results_spotting",
+        ),
+        (b'{\n"annotations": []}', "as SoccerNet's labels are"),
+        (b"\xef\xbb\xbf[\n]", "holds a list of 0"),
+        (b"3", "holds one number"),
+        (json.dumps(spot()).replace('"half": 1', f'"half": 1{"0" * 100_000}').encode(), "digits"),
+        (b"[" * 100_000, "nested too deeply"),
+        (json.dumps(spot(label="\ud800")).encode(), r"x:1: holds half of a character, '\\ud800'"),
+        (json.dumps(spot(team="\udfff")).encode(), r"x:1: holds half of a character"),
+    ],
+)
+def test_what_is_no_spots_is_named(content, what):
+    with pytest.raises(InputError, match=what):
+        list(read_spots(bytes_stream(content), "x"))
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_marks_and_line_ends_are_read_over(end):
+    line = json.dumps(spot(label="Ü"), ensure_ascii=False).encode()
+    assert (
+        list(read_spots(bytes_stream(b"\xef\xbb\xbf" + line + end + line + end), "x"))
+        == [spot(label="Ü")] * 2
+    )
+
+
+def test_a_long_line_is_read_in_linear_time():
+    """Four times the length takes four times as long, not sixteen times."""
+
+    def seconds(length):
+        stream = io.TextIOWrapper(io.BufferedReader(Drops(b"x" * length)))
+        began = time.perf_counter()
+        with pytest.raises(InputError, match="not JSON"):
+            list(read_spots(stream, "x"))
+        return time.perf_counter() - began
+
+    seconds(1 << 20)
+    assert seconds(1 << 24) < 10 * max(seconds(1 << 22), 0.01)
+
+
+class Drops(io.RawIOBase):
+    """A pipe that gives 4 KiB at a time."""
+
+    def __init__(self, data):
+        self.stream = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self.stream.readinto(memoryview(buffer)[:4096])
