@@ -4,14 +4,18 @@ Letters: M rows, K width of a row, D width of the teacher's features.
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA, IncrementalPCA
-from sklearn.preprocessing import StandardScaler
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", module="joblib")  # that it has no shared memory; it is asked for none
+    from sklearn.decomposition import PCA, IncrementalPCA
+    from sklearn.preprocessing import StandardScaler
 
 from comedian.bank.neighbours import neighbour_targets
 from comedian.bank.soft_targets import soft_targets

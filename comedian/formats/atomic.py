@@ -41,18 +41,24 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         return
     goal = Path(os.path.realpath(target))
     with part_file(goal) as (part, descriptor):
-        try:
+        with failing_in_words(descriptor, target):
             yield part
             os.fsync(descriptor)
-        except InputError:
-            raise
-        except Exception as error:
-            if number := _why_not_written(descriptor, error):
-                raise InputError(
-                    f"cannot be written: {os.strerror(number)}", target, FULL.get(number)
-                ) from error
-            raise
         _put(part, descriptor, goal)
+
+
+@contextmanager
+def failing_in_words(descriptor: int, target: str | os.PathLike) -> Iterator[None]:
+    """Raise InputError that names `target` where the block fails since an open file cannot be written."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if number := _why_not_written(descriptor, error):
+            what = f"cannot be written: {os.strerror(number)}"
+            raise InputError(what, target, FULL.get(number)) from error
+        raise
 
 
 def is_stream(path: str | os.PathLike) -> bool:

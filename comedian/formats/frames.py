@@ -9,14 +9,15 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import h5py
 import numpy as np
 import simplejpeg
 
 from comedian.errors import InputError
+from comedian.formats.atomic import failing_in_words
 from comedian.formats.handles import identity_of, read_at
 from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
 from comedian.formats.naming import half_number
@@ -71,12 +72,13 @@ def write_frames(
         damage: what the video lost, looked at once the frames are exhausted.
 
     Raises:
-        InputError: there is no frame.
+        InputError: there is no frame, or the file cannot be written.
     """
     assert encoding in ENCODINGS, encoding
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=Path(path).parent) as spool:
-        seconds, offset = _spool(spool, frames, size, encoding, quality)
+    with tempfile.TemporaryFile(dir=Path(path).parent, buffering=0) as spool:
+        with failing_in_words(spool.fileno(), path):
+            seconds, offset = _spool(spool, frames, size, encoding, quality)
         if not seconds:
             raise InputError("gave no frame", video, "check the video and the rate")
         with new_hdf5(
@@ -188,7 +190,7 @@ def whole_frames_file(
 
 
 def _spool(
-    spool: BinaryIO, frames: Iterable[tuple[float, np.ndarray]], size, encoding: str, quality: int
+    spool: RawIOBase, frames: Iterable[tuple[float, np.ndarray]], size, encoding: str, quality: int
 ) -> tuple[list[float], list[int]]:
     """Write encoded frames end to end; return their times (N) and offsets (N+1)."""
     seconds, offset = [], [0]
@@ -198,13 +200,20 @@ def _spool(
             blob = simplejpeg.encode_jpeg(rgb, quality, colorsubsampling="420")
         else:
             blob = rgb.tobytes()
-        spool.write(blob)
+        _write_all(spool, blob)
         seconds.append(time)
         offset.append(offset[-1] + len(blob))
     return seconds, offset
 
 
-def _copy(spool: BinaryIO, data: h5py.Dataset) -> None:
+def _write_all(spool: RawIOBase, blob: bytes) -> None:
+    """Nothing waits in a buffer, which would fail once more when the file is closed."""
+    view = memoryview(blob)
+    while view:
+        view = view[spool.write(view) :]
+
+
+def _copy(spool: RawIOBase, data: h5py.Dataset) -> None:
     spool.seek(0)
     position = 0
     while chunk := spool.read(COPY_BYTES):

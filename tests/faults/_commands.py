@@ -11,6 +11,10 @@ from comedian.formats.checkpoint import load_checkpoint
 from comedian.formats.frames import FramesFile
 from comedian.formats.soccernet import read_soccernet
 
+NAMES = (
+    "extract-frames", "build-bank", "build-bank of features", "pretrain-spatial", "distill", "finetune",
+    "spot", "nms", "nms into a folder", "nms into a zip", "evaluate",
+)  # fmt: skip
 GAMES = ("a/b/c", "a/b/d")
 CPU = ["--device", "cpu", "--quiet"]
 SHORT = ["--epochs", 1, "--batch-size", 4, "--set", "windows_per_game=4"]
@@ -36,7 +40,7 @@ def command_lines(tiny, folder: Path) -> dict[str, Line]:
         shutil.copy(next(tiny.labels.rglob("Labels-v2.json")), folder / game)
     return {
         "extract-frames": Line(
-            [tiny.videos, "--workers", 3, "--quiet"], "frames", _each("*.h5", FramesFile)
+            [tiny.videos, "--workers", 3, "--force", "--quiet"], "frames", _each("*.h5", FramesFile)
         ),
         "build-bank": Line([tiny.frames, "--teacher", tiny.spatial, *CPU], "bank.h5", Bank),
         "build-bank of features": Line([tiny.features, "--device", "cpu"], "bank.h5", Bank),

@@ -1,7 +1,7 @@
 """Kills and signals at random moments of every command that writes.
 
 Whatever comes, what stood at the output is there whole, or the new one is; no process lives on; nothing but
-a line is said. COMEDIAN_FAULTS is the number of kills of each command.
+a line is said. COMEDIAN_FAULTS is the number of kills of each command, COMEDIAN_FAULTS_SEED draws others.
 """
 
 import itertools
@@ -10,99 +10,37 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.faults._commands import Line, command_lines
+from tests.faults._commands import NAMES, Line
+from tests.faults._runs import PATIENCE, all_end, begin, check, leftovers
 
-BIN = Path(__file__).parents[2] / "bin"
 ROUNDS = int(os.environ.get("COMEDIAN_FAULTS", 1))
-PATIENCE = 10.0  # seconds that the end may take
-NAMES = (
-    "extract-frames", "build-bank", "build-bank of features", "pretrain-spatial", "distill", "finetune",
-    "spot", "nms", "nms into a folder", "nms into a zip", "evaluate",
-)  # fmt: skip
+AGAIN = 20  # times that a command is run again after it was killed
 KILL, TERM, INT, HUP = signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP
 BLOWS = ((KILL,), (TERM,), (INT,), (TERM, TERM), (HUP,), (INT, INT))
 QUIET_ENDS = (0, 130)
 
 
-@pytest.fixture(scope="module")
-def lines(tiny, tmp_path_factory) -> dict[str, Line]:
-    return command_lines(tiny, tmp_path_factory.mktemp("inputs"))
-
-
-def begin(name: str, line: Line, folder: Path) -> subprocess.Popen:
-    """The command in a session of its own, writing into `folder`."""
-    words = [sys.executable, BIN / name.split()[0], *line.words, "-o", folder / line.output]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*map(str, words)], env=environment, start_new_session=True, **pipes)
-
-
-def wait_for_the_first_line(process: subprocess.Popen) -> None:
-    """Until signals are handled; what comes before is Python's own start."""
-    while process.poll() is None:
-        fields = dict(
-            line.split(":\t")
-            for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
-            if ":\t" in line
-        )
-        if int(fields["SigCgt"], 16) >> (TERM - 1) & 1:
-            return
-        time.sleep(0.001)
-
-
-def members(session: int) -> list[str]:
-    """Processes of a session that still live."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, own = stat.read_text().rpartition(")")[2].split()[:4]
-        except OSError:
-            continue
-        if int(own) == session and state != "Z":
-            found.append(stat.parent.name)
-    return found
-
-
-def all_end(session: int) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while left := members(session):
-        if time.monotonic() > deadline:
-            os.killpg(session, KILL)
-            raise AssertionError(f"{left} live on")
-        time.sleep(0.01)
-    return True
-
-
-def leftovers(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob(".*") if path.name.endswith(".part")]
-
-
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_lost(name, lines, tmp_path):
-    line = lines[name]
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    started = time.monotonic()
-    assert begin(name, line, whole).wait() == 0
-    seconds = time.monotonic() - started
+def test_nothing_is_lost(name, lines, whole, tmp_path, record_property):
+    line, before = lines[name], whole(name)
     draw = random.Random(f"{name} {os.environ.get('COMEDIAN_FAULTS_SEED', 0)}")
     blows = itertools.islice(itertools.cycle(BLOWS), NAMES.index(name), None)
     for number, blow in zip(range(ROUNDS), blows, strict=False):
         folder = tmp_path / f"{number}"
-        shutil.copytree(whole, folder)
-        after = strike(name, line, folder, blow, draw.uniform(0, seconds))
-        check(line, folder, whole, after)
-        if blow == (KILL,) and number < 6 * 20:
+        shutil.copytree(before.folder, folder)
+        after = strike(name, line, folder, blow, draw.uniform(0, before.seconds))
+        check(line, folder, before.folder, after)
+        if blow == (KILL,) and number < AGAIN * len(BLOWS):
             assert begin(name, line, folder).wait() == 0, "what is left is in nobody's way"
             assert not leftovers(folder)
         shutil.rmtree(folder)
+        record_property("survived", number + 1)
 
 
 def strike(name: str, line: Line, folder: Path, blow: tuple, moment: float) -> str:
@@ -125,14 +63,14 @@ def strike(name: str, line: Line, folder: Path, blow: tuple, moment: float) -> s
     return after
 
 
-def check(line: Line, folder: Path, whole: Path, after: str) -> None:
-    """Every file is one that a whole run leaves, or the state of one that is to go on; each is whole."""
-    known = {path.relative_to(whole) for path in whole.rglob("*")} | {Path(f"{line.output}.resume")}
-    found = {path.relative_to(folder) for path in folder.rglob("*") if ".part" not in str(path)}
-    assert found <= known, after
-    try:
-        read = line.read(folder / line.output)
-    except Exception as error:
-        raise AssertionError(after) from error
-    if isinstance(read, bytes | list):
-        assert read == line.read(whole / line.output), after
+def wait_for_the_first_line(process: subprocess.Popen) -> None:
+    """Until signals are handled; what comes before is Python's own start."""
+    while process.poll() is None:
+        fields = dict(
+            line.split(":\t")
+            for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            if ":\t" in line
+        )
+        if int(fields["SigCgt"], 16) >> (TERM - 1) & 1:
+            return
+        time.sleep(0.001)

@@ -1,0 +1,29 @@
+"""The command lines, and an undisturbed run of each, once a session."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from tests.faults._commands import Line, command_lines
+from tests.faults._runs import Whole, begin
+
+
+@pytest.fixture(scope="session")
+def lines(tiny, tmp_path_factory) -> dict[str, Line]:
+    """Every command that writes, by name."""
+    return command_lines(tiny, tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="session")
+def whole(lines, tmp_path_factory) -> Callable[[str], Whole]:
+    """What an undisturbed run leaves, by the line's name."""
+
+    @cache
+    def run(name: str) -> Whole:
+        folder, started = tmp_path_factory.mktemp("whole"), time.monotonic()
+        assert begin(name, lines[name], folder).wait() == 0
+        return Whole(folder, time.monotonic() - started)
+
+    return run
