@@ -1,11 +1,8 @@
-"""A labelled action, and how the entries of a labels file become actions."""
+"""A labelled action, and what a form of labels files is."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from comedian.errors import InputError
-
-T = TypeVar("T")
 VISIBLE, NOT_SHOWN = "visible", "not shown"
 
 
@@ -33,23 +30,3 @@ class Form(NamedTuple):
     name: str
     fits: Callable[[Any], bool]
     read: Callable[[Any, str], Sets]
-
-
-def read_entries(entries: Sequence[Any], read: Callable[[Any], T], place: str, form: str) -> list[T]:
-    """What `read` makes of each entry; InputError with its number where it is wrong."""
-    found = []
-    for number, entry in enumerate(entries, 1):
-        try:
-            found.append(read(entry))
-        except KeyError as error:
-            raise InputError(f"has no {error}", f"{place} {number}", f"write it as {form}") from None
-        except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError) as error:
-            raise InputError(f"is wrong ({error})", f"{place} {number}", f"write it as {form}") from None
-    return found
-
-
-def text(value: object) -> str:
-    """The value itself; TypeError if it is no text."""
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
-    return value

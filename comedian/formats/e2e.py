@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from comedian.formats.actions import NOT_SHOWN, VISIBLE, Action, Form, read_entries, text
+from comedian.formats.actions import NOT_SHOWN, Action, Form
+from comedian.formats.entries import number_in, read_entries, shown, text_in, visibility_in
 from comedian.formats.naming import half_number
 
 NAME = "E2E-Spot's JSON"
@@ -20,24 +21,31 @@ def _fits(content: Any) -> bool:
     )
 
 
-def _read(videos: list[dict], file: str) -> Iterator[tuple[str, list[Action]]]:
+def _read(videos: list, file: str) -> Iterator[tuple[str, list[Action]]]:
     """Frames are counted in a video, which is the half that its name says."""
-    parts = read_entries(
-        videos, lambda video: (text(video["video"]), video["events"]), f"{file}: video", NAME
-    )
-    for number, (video, (name, events)) in enumerate(zip(videos, parts, strict=True), 1):
-        yield name, read_entries(events, partial(_action, video), f"{file}: video {number}, event", NAME)
+    names = read_entries(videos, _name, f"{file}: video", NAME)
+    for number, (name, video) in enumerate(zip(names, videos, strict=True), 1):
+        read = partial(_action, video)
+        yield name, read_entries(video["events"], read, f"{file}: video {number}, event", NAME)
+
+
+def _name(video: dict) -> str:
+    if "events" not in video:
+        raise KeyError("events")
+    return text_in(video, "video")
 
 
 def _action(video: dict, event: dict) -> Action:
-    position_ms = round(event["frame"] * 1000 / video["fps"])
-    return Action(half_number(video["video"]), position_ms, text(event["label"]), _visibility(event))
+    if not number_in(video, "fps") > 0:
+        raise ValueError(f"'fps' of its video is {shown(video['fps'])}, which cannot be")
+    position_ms = round(number_in(event, "frame") * 1000 / number_in(video, "fps"))
+    return Action(half_number(video["video"]), position_ms, text_in(event, "label"), _visibility(event))
 
 
 def _visibility(event: dict) -> str:
     """The event's own, else the last word of its comment."""
     words = str(event.get("comment", "")).split(";")
-    return event.get("visibility") or (NOT_SHOWN if words[-1].strip() == NOT_SHOWN else VISIBLE)
+    return NOT_SHOWN if words[-1].strip() == NOT_SHOWN else visibility_in(event)
 
 
 LABELS = Form(NAME, _fits, _read)

@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
-from comedian.formats import e2e, own_labels, soccernet
+from comedian.formats import e2e, osl, own_labels, soccernet_labels
 from comedian.formats.actions import Action, Sets
 from comedian.formats.text import decode, kind_of, parse_json
 
-FORMS = (soccernet.LABELS, e2e.LABELS, own_labels.LABELS)  # the first that fits reads a file
+FORMS = (
+    soccernet_labels.LABELS,
+    osl.LABELS_1,
+    osl.LABELS_2,
+    e2e.LABELS,
+    own_labels.LABELS,
+)  # the first that fits reads a file
 REMEDY = f"give {', '.join(form.name for form in FORMS[:-1])}, or {FORMS[-1].name}"
 
 

@@ -13,7 +13,8 @@ from comedian.formats.actions import Action
 from comedian.formats.games import read_list
 from comedian.formats.labels import read_label_sets
 from comedian.formats.naming import LAST_HALF, Parts, named, parts, stem
-from comedian.formats.soccernet import GAME_PARTS, LABELS_NAME, LABELS_NAMES, soccernet_game
+from comedian.formats.soccernet import soccernet_game
+from comedian.formats.soccernet_labels import GAME_PARTS, LABELS_NAME, LABELS_NAMES
 
 EXPECTED = f"expected GAME/{LABELS_NAME}"
 Places = dict[Parts, Path | list[Action]]  # games, and their labels or where those are

@@ -5,10 +5,10 @@
 `visibility` may be left out; `video` may say which video of a file for several an action belongs to.
 """
 
-import math
 from typing import Any
 
-from comedian.formats.actions import VISIBLE, Action, Form, Sets, read_entries, text
+from comedian.formats.actions import Action, Form, Sets
+from comedian.formats.entries import number_in, read_entries, shown, text_in, visibility_in
 from comedian.formats.naming import half_number
 
 NAME = "half, position_ms and label a line"
@@ -24,12 +24,15 @@ def _read(records: list, file: str) -> Sets:
 
 def _record(item: dict) -> tuple[str, list[Action]]:
     half, position_ms = item["half"], item["position_ms"]
-    if type(half) is not int or type(position_ms) not in (int, float) or not math.isfinite(position_ms):
-        raise ValueError("half and position_ms must be numbers")
-    video = text(item.get("video", ""))
+    if type(half) is not int:
+        raise ValueError(f"'half' is {shown(half)}, no whole number")
+    if type(position_ms) not in (int, float):
+        raise ValueError(f"'position_ms' is {shown(position_ms)}, no number")
+    video = text_in(item, "video") if "video" in item else ""
     if video and half_number(video, half) != half:
-        raise ValueError(f"its half is {half}, but not by the name of its video, {video!r}")
-    return video, [Action(half, position_ms, text(item["label"]), item.get("visibility", VISIBLE))]
+        raise ValueError(f"'half' is {half}, but not by the name of its 'video', {shown(video)}")
+    position_ms = number_in(item, "position_ms")
+    return video, [Action(half, position_ms, text_in(item, "label"), visibility_in(item))]
 
 
 LABELS = Form(NAME, _fits, _read)

@@ -1,4 +1,4 @@
-"""SoccerNet's files: `results_spotting.json` in folders and zips, and the labels of `Labels-v2.json`."""
+"""SoccerNet's results: `results_spotting.json` in folders and zips."""
 
 import json
 import os
@@ -10,19 +10,21 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path, PurePath
-from typing import Any
+from typing import cast
 
 from comedian.errors import InputError
-from comedian.formats.actions import Action, Form, Sets, read_entries, text
 from comedian.formats.atomic import atomic_path
+from comedian.formats.entries import confidence_in, read_entries, text_in, whole_in
 from comedian.formats.naming import half_number, named, stem
 from comedian.formats.part import part_folder
-from comedian.formats.spot import Spot
+from comedian.formats.soccernet_labels import GAME_PARTS
+from comedian.formats.spot import KEYS, Spot
+from comedian.formats.text import decode, parse_json
 
-RESULTS_NAME, LABELS_NAME = "results_spotting.json", "Labels-v2.json"
-BALL_LABELS_NAME = "Labels-ball.json"  # of SoccerNet Ball: one timeline a game
-LABELS_NAMES = (LABELS_NAME, BALL_LABELS_NAME)
-GAME_PARTS = 3  # SoccerNet names a game league/season/game
+RESULTS_NAME = "results_spotting.json"
+FORM = f"SoccerNet's {RESULTS_NAME}"
+REMEDY = "write it as SoccerNet does"
+OURS = frozenset((*KEYS, "gameTime", "position"))  # others pass through
 NAME_BYTES = 255  # of a file's or folder's name, in Linux' file systems
 
 
@@ -47,10 +49,8 @@ def read_soccernet(path: str | Path) -> Iterator[Spot]:
         InputError: nothing of the kind is there, or a file is not as SoccerNet lays it down.
     """
     for game, place, read in _results_in(Path(path)):
-        spots = [
-            _from_prediction(item, game, f"{place}: prediction {number}")
-            for number, item in enumerate(_predictions(read(), place), 1)
-        ]
+        predictions = _predictions(read(), place)
+        spots = read_entries(predictions, partial(_from_prediction, game), f"{place}: prediction", FORM)
         yield from sorted(spots, key=itemgetter("half"))
 
 
@@ -125,29 +125,25 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
         raise InputError("is a damaged zip", archive.filename, "make it again") from None
 
 
-def _predictions(text: bytes, place: str) -> list:
-    try:
-        predictions = json.loads(text)["predictions"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        predictions = None
+def _predictions(data: bytes, place: str) -> list:
+    content = parse_json(decode(data, place, REMEDY), place, REMEDY)
+    predictions = content.get("predictions") if isinstance(content, dict) else None
     if not isinstance(predictions, list):
-        raise InputError(
-            'has no list of "predictions", or is cut short', place, "write it as SoccerNet does"
-        )
+        raise InputError('has no list of "predictions"', place, REMEDY)
     return predictions
 
 
-def _from_prediction(item: dict, game: str, place: str) -> Spot:
-    try:
-        half, position_ms = int(item["half"]), int(item["position"])
-        label, confidence = item["label"], float(item["confidence"])
-        return Spot(
-            video=f"{game}/{half}", half=half, position_ms=position_ms, label=label, confidence=confidence
-        )
-    except KeyError as error:
-        raise InputError(f"has no {error}", place, "write it as SoccerNet does") from None
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"is wrong ({error})", place, "write it as SoccerNet does") from None
+def _from_prediction(game: str, item: dict) -> Spot:
+    half = whole_in(item, "half")
+    spot = Spot(
+        video=f"{game}/{half}",
+        half=half,
+        position_ms=whole_in(item, "position"),
+        label=text_in(item, "label"),
+        confidence=confidence_in(item),
+    )
+    more = {key: value for key, value in item.items() if key not in OURS}
+    return cast(Spot, spot | more)
 
 
 def _to_prediction(spot: Spot) -> dict:
@@ -159,7 +155,7 @@ def _to_prediction(spot: Spot) -> dict:
         "position": str(position_ms),
         "half": str(half),
         "confidence": repr(float(spot["confidence"])),
-    }
+    } | {key: value for key, value in spot.items() if key not in OURS}
 
 
 @contextmanager
@@ -182,26 +178,3 @@ def _open_target(target: Path):
 def _write_text(path: Path, text: str) -> None:
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
-
-
-def _holds_annotations(content: Any) -> bool:
-    return isinstance(content, dict) and isinstance(content.get("annotations"), list)
-
-
-def _read_annotations(content: dict, file: str) -> Sets:
-    return [
-        ("", read_entries(content["annotations"], _from_annotation, f"{file}: annotation", LABELS.name))
-    ]
-
-
-def _from_annotation(item: dict) -> Action:
-    """Half and, where `position` is missing, whole seconds come from `gameTime`: "1 - 20:34"."""
-    time = item["gameTime"]
-    if "position" in item:
-        position_ms = int(item["position"])
-    else:
-        position_ms = 1000 * (60 * int(time[-5:-3]) + int(time[-2:]))
-    return Action(int(time[0]), position_ms, text(item["label"]), item.get("visibility", "visible"))
-
-
-LABELS = Form(f"SoccerNet's {LABELS_NAME}", _holds_annotations, _read_annotations)

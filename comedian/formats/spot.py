@@ -2,6 +2,8 @@
 
 from typing import TypedDict
 
+KEYS = ("video", "half", "position_ms", "label", "confidence")
+
 
 class HalfSpot(TypedDict):
     """A spot whose video is known otherwise.

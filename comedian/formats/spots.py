@@ -14,17 +14,16 @@ from operator import itemgetter
 from typing import TextIO, cast
 
 from comedian.errors import InputError
-from comedian.formats.spot import Spot
+from comedian.formats.entries import LARGEST, confidence_in, number_in, shown, text_in
+from comedian.formats.spot import KEYS, Spot
 from comedian.formats.text import check_text, decode, kind_of, parse_json
 
-KEYS = ("video", "half", "position_ms", "label", "confidence")
 REMEDY = "give spots as spot and nms write them"
 
 _CHUNK_BYTES = 1 << 18
 _OTHER_LENGTH = 1 << 26  # characters of JSON of another form that are looked at to name it
+_USUAL_KINDS: tuple[set[type], ...] = ({str}, {int}, {int}, {str}, {int, float})
 _values = itemgetter(*KEYS)
-_KINDS = ({str}, {int}, {int, float}, {str}, {int, float})  # of the values
-_KINDS_IN_BULK = ({str}, {int}, {int}, {str}, {int, float})  # no position to check further
 
 
 def read_spots(stream: TextIO, name: str) -> Iterator[Spot]:
@@ -104,7 +103,7 @@ def _parse(text: str, name: str, number: int) -> Iterable[Spot]:
     """The spots of some lines, at once if all is well, else line by line for the place of the error."""
     try:
         spots = json.loads(f"[{text.strip().replace(chr(10), ',')}]")
-        if len(spots) == text.count("\n") and _are(spots, _KINDS_IN_BULK):
+        if spots and len(spots) == text.count("\n") and _are_usual(spots):
             check_text(text, spots, name, REMEDY)
             return cast(list[Spot], spots)
     except (ValueError, KeyError, TypeError, RecursionError, InputError):
@@ -113,21 +112,42 @@ def _parse(text: str, name: str, number: int) -> Iterable[Spot]:
     return (_parse_line(line, name, number) for number, line in lines if line.strip())
 
 
-def _are(spots: list[dict], kinds: Iterable[set]) -> bool:
-    """Whether the values of all spots are of the kinds at their places."""
-    columns = (map(itemgetter(key), spots) for key in KEYS)
-    return all(set(map(type, column)) <= kind for column, kind in zip(columns, kinds, strict=True))
-
-
 def _parse_line(line: str, name: str, number: int) -> Spot:
     spot, place = parse_json(line, name, REMEDY, number), f"{name}:{number}"
     if not isinstance(spot, dict):
         raise InputError("is not a JSON object", place, REMEDY)
     if missing := [key for key in KEYS if key not in spot]:
         raise InputError(f"has no {' or '.join(map(repr, missing))}", place, REMEDY)
-    if not _are([spot], _KINDS) or not math.isfinite(spot["position_ms"]):
-        raise InputError("has a value of the wrong kind", place, f"{REMEDY}: texts and numbers")
-    return cast(Spot, spot)
+    try:
+        return _checked(spot)
+    except ValueError as error:
+        raise InputError(str(error), place, f"{REMEDY}: texts and numbers") from None
+
+
+def _checked(spot: dict) -> Spot:
+    """The spot, whose confidence may have been written as text; ValueError where a value is of no use."""
+    for key in ("video", "label"):
+        text_in(spot, key)
+    for key, kinds in (("half", (int,)), ("position_ms", (int, float))):
+        if type(spot[key]) not in kinds:
+            raise ValueError(f"{key!r} is {shown(spot[key])}, no number")
+        number_in(spot, key)
+    confidence = confidence_in(spot)
+    return cast(
+        Spot, spot if type(spot["confidence"]) in (int, float) else spot | {"confidence": confidence}
+    )
+
+
+def _are_usual(spots: list[dict]) -> bool:
+    """Whether all values are of their kinds and within their bounds, so that none needs a closer look."""
+    columns = [list(map(itemgetter(key), spots)) for key in KEYS]
+    if not all(
+        kinds.issuperset(map(type, column)) for kinds, column in zip(_USUAL_KINDS, columns, strict=True)
+    ):
+        return False
+    positions, confidences = columns[2], columns[4]
+    within = min(confidences) >= 0 and max(confidences) <= 1 and not math.isnan(sum(confidences))
+    return within and min(positions) > -LARGEST and max(positions) < LARGEST
 
 
 @lru_cache(maxsize=1024)

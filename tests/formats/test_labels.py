@@ -169,3 +169,143 @@ def test_json_that_is_no_labels_is_named_as_what_it_is(tmp_path, content, what):
 def test_whole_characters_as_two_escapes_are_text(tmp_path):
     content = r'[{"half": 1, "position_ms": 1, "label": "\ud83d\ude00"}]'
     assert read_labels(put(tmp_path, content)) == [Action(1, 1, "😀")]
+
+
+GAME_TIMES = {
+    "1 - 05:03": 303_000,
+    "1 - 5:3": 303_000,
+    "1-05:03": 303_000,
+    "1 - 05:03.500": 303_500,
+    "1 - 05:03,5": 303_500,
+    "1 - 00:05:03": 303_000,
+    "1 - 100:07": 6_007_000,
+    "1 - 45:00+2": 2_820_000,
+    "1 - 45:00 + 2:30": 2_850_000,
+}
+
+
+@pytest.mark.parametrize(("time", "position_ms"), GAME_TIMES.items())
+@pytest.mark.parametrize("position", [{}, {"position": None}, {"position": ""}])
+def test_game_times_as_people_write_them(tmp_path, time, position_ms, position):
+    annotation = {"gameTime": time, "label": "Goal"} | position
+    assert read_labels(put(tmp_path, {"annotations": [annotation]})) == [Action(1, position_ms, "Goal")]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "action"),
+    [
+        ({"gameTime": "1 - 45:00+2", "position": "2820000"}, Action(1, 2_820_000, "Goal")),
+        ({"gameTime": "1 - x", "position": 303500.7}, Action(1, 303_500, "Goal")),
+        ({"gameTime": "1 - 05:03", "position": "303500.0"}, Action(1, 303_500, "Goal")),
+        ({"gameTime": "3 - 02:11", "position": "131000"}, Action(3, 131_000, "Goal")),
+        ({"half": 2, "position": 2820000}, Action(2, 2_820_000, "Goal")),
+        ({"gameTime": None, "half": "2", "position": 1}, Action(2, 1, "Goal")),
+        ({"gameTime": "1 - 00:00", "position": "-400"}, Action(1, -400, "Goal")),
+        ({"gameTime": "1 - 00:00", "position": "0", "visibility": None}, Action(1, 0, "Goal")),
+    ],
+)
+def test_positions_as_people_write_them(tmp_path, annotation, action):
+    assert read_labels(put(tmp_path, {"annotations": [{"label": "Goal"} | annotation]})) == [action]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "what"),
+    [
+        ({"gameTime": "", "position": "1"}, "annotation 1: 'gameTime' is \"\", which says no half"),
+        ({"gameTime": None, "position": "1"}, "annotation 1: 'gameTime' is null, which says no half"),
+        (
+            {"gameTime": "H1 - 05:03", "position": "1"},
+            "annotation 1: 'gameTime' is \"H1 - 05:03\", which says",
+        ),
+        ({"gameTime": 103, "position": "1"}, "'gameTime' is 103, no text"),
+        ({"gameTime": "1 - noon"}, "'gameTime' is \"1 - noon\", no time like '1 - 20:34'"),
+        ({"position": "1"}, "annotation 1: has no 'gameTime'"),
+        ({"gameTime": "1 - 00:00", "position": "now"}, "'position' is \"now\", no number"),
+        ({"gameTime": "1 - 00:00", "position": True}, "'position' is true, no number"),
+        ({"gameTime": "1 - 00:00", "position": [1]}, r"'position' is \[1\], no number"),
+        ({"gameTime": "1 - 00:00", "position": "1e999"}, "'position' is \"1e999\", which cannot be"),
+        ({"gameTime": "1 - 00:00", "position": "nan"}, "'position' is \"nan\", which cannot be"),
+        ({"gameTime": "1 - 00:00", "position": 10**400}, "'position' is 1000.*…, which cannot be"),
+        ({"gameTime": "1 - 00:00", "visibility": 1}, "'visibility' is 1, no text"),
+    ],
+)
+def test_what_is_no_position_names_entry_key_and_value(tmp_path, annotation, what):
+    with pytest.raises(InputError, match=what):
+        read_labels(put(tmp_path, {"annotations": [{"label": "Goal"} | annotation]}))
+
+
+EVENTS = [{"frame": 93, "label": "serve", "comment": "far; not shown"}, {"frame": 100, "label": "bounce"}]
+
+
+@pytest.mark.parametrize(
+    ("video", "what"),
+    [
+        ({"num_frames": 9}, "video 1: has no 'events'"),
+        ({"events": 3}, "video 1, events: 3 is no list"),
+        ({"events": EVENTS}, "video 1, event 1: has no 'fps'"),
+        ({"events": EVENTS, "fps": 0}, "event 1: 'fps' of its video is 0, which cannot be"),
+        ({"events": EVENTS, "fps": None}, "event 1: 'fps' is null, no number"),
+        ({"events": [{"frame": "x", "label": "a"}], "fps": 2}, "event 1: 'frame' is \"x\", no number"),
+        ({"events": [3], "fps": 2}, "event 1: is 3, no object"),
+    ],
+)
+def test_what_is_wrong_with_e2e_spots_files(tmp_path, video, what):
+    with pytest.raises(InputError, match=what):
+        read_labels(put(tmp_path, [{"video": "x"} | video, {"video": "y", "fps": 25, "events": []}]))
+
+
+def test_osl_1(tmp_path):
+    annotations = [
+        {"gameTime": "1 - 01:35", "label": "Goal", "position": 95500},
+        {"gameTime": "01:01", "label": "Foul", "position": 61000, "visibility": "not shown"},
+    ]
+    videos = [
+        {"path": "clips/final.mkv", "annotations": annotations},
+        {"path": "G/2_224p.mkv", "annotations": annotations[1:]},
+    ]
+    assert read_label_sets(put(tmp_path, {"version": 1, "videos": videos, "labels": ["Goal", "Foul"]})) == {
+        "clips/final.mkv": [Action(1, 95_500, "Goal"), Action(1, 61_000, "Foul", "not shown")],
+        "G/2_224p.mkv": [Action(2, 61_000, "Foul", "not shown")],
+    }
+
+
+OSL_EVENTS = [
+    {"head": "action", "label": "Goal", "position_ms": 95500},
+    {"head": "action", "label": "Foul", "position_ms": "61000", "visibility": "not shown"},
+]
+
+
+def osl_2(*paths, events=OSL_EVENTS):
+    inputs = [{"type": "video", "path": path, "fps": 25.0} for path in paths]
+    return {
+        "version": "2.0",
+        "task": "action_spotting",
+        "data": [{"id": "1", "inputs": inputs, "events": events}],
+    }
+
+
+@pytest.mark.parametrize(("path", "half"), [("clips/final.mkv", 1), ("G/2_224p.mkv", 2)])
+def test_osl_2(tmp_path, path, half):
+    actions = [Action(half, 95_500, "Goal"), Action(half, 61_000, "Foul", "not shown")]
+    assert read_label_sets(put(tmp_path, osl_2(path))) == {path: actions}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (osl_2(), r"record 1: 'inputs' is \[\], not one video"),
+        (osl_2("a", "b"), "record 1: 'inputs' is .*, not one video"),
+        (osl_2("a", events=None), "record 1, events: null is no list"),
+        (
+            osl_2("a", events=[{"label": "a", "position_ms": "x"}]),
+            "record 1, event 1: 'position_ms' is \"x\"",
+        ),
+        (osl_2("a", events=[{"label": 3, "position_ms": 1}]), "event 1: 'label' is 3, no text"),
+        ({"videos": [{"annotations": []}]}, "video 1: has no 'path'"),
+        ({"videos": [{"path": "a"}]}, "video 1, annotations: null is no list"),
+        ({"data": [3]}, "record 1: is 3, no object"),
+    ],
+)
+def test_what_is_wrong_with_osl_files(tmp_path, content, what):
+    with pytest.raises(InputError, match=what):
+        read_labels(put(tmp_path, content))

@@ -114,7 +114,7 @@ def test_names_that_are_canonically_equal_are_one(tmp_path):
         (["a.mkv", "a.mp4"], "a.mkv and a.mp4 are the same half"),
         (["G/1_224p.mkv", "G/1_720p.mkv"], "G/1_224p.mkv and G/1_720p.mkv are the same half"),
         (["a.mkv", ""], "names a video for some actions only"),
-        (["G/2_224p.mkv"], "entry 1: is wrong .its half is 1, but not by the name of its video"),
+        (["G/2_224p.mkv"], "entry 1: 'half' is 1, but not by the name of its 'video'"),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused(tmp_path, videos, what):

@@ -97,8 +97,33 @@ def test_halves_stand_together_whatever_the_file_does(tmp_path):
         ("", "cut short"),
         ('{"UrlLocal": "a"}', "predictions"),
         ('{"predictions": [{"label": "a"}]}', "has no 'half'"),
-        ('{"predictions": [{"label": "a", "half": "x", "position": "1", "confidence": "1"}]}', "wrong"),
-        ('{"predictions": ["a"]}', "wrong"),
+        (
+            '{"predictions": [{"label": "a", "half": "x", "position": "1", "confidence": "1"}]}',
+            "'half' is \"x\", no",
+        ),
+        ('{"predictions": ["a"]}', 'prediction 1: is "a", no object'),
+        ('{"predictions": {"a": 1}}', 'has no list of "predictions"'),
+        ('[{"predictions": []}]', 'has no list of "predictions"'),
+        (
+            '{"predictions": [{"label": ["a"], "half": 1, "position": 1, "confidence": 1}]}',
+            r"prediction 1: 'label' is \[\"a\"\], no text",
+        ),
+        (
+            '{"predictions": [{"label": "a", "half": {}, "position": 1, "confidence": 1}]}',
+            "'half' is {}, no",
+        ),
+        ('{"predictions": [{"label": "a", "half": true, "position": 1}]}', "'half' is true, no number"),
+        (
+            '{"predictions": [{"label": "a", "half": 1, "position": 1e999}]}',
+            "'position' is Infinity, which",
+        ),
+        (
+            '{"predictions": [{"label": "a", "half": 1, "position": 1, "confidence": null}]}',
+            "'confidence' is null, no number",
+        ),
+        ('{"predictions": [' + "[" * 100_000, "nested too deeply"),
+        ('{"predictions": [{"label": "a", "half": 1%s}]}' % ("0" * 100_000), "thousands of digits"),
+        (r'{"predictions": [{"label": "\ud800"}]}', "half of a character"),
     ],
 )
 def test_broken_results_are_told(tmp_path, text, what):

@@ -82,12 +82,16 @@ def test_spots_come_as_their_lines_arrive():
         ("not json", "JSON"),
         ("[1]", "object"),
         (json.dumps({"video": "a", "half": 1}), "'position_ms' or 'label' or 'confidence'"),
-        (json.dumps(spot(half="1")), "wrong kind"),
-        (json.dumps(spot(half=True)), "wrong kind"),
-        (json.dumps(spot(position_ms="7")), "wrong kind"),
-        (json.dumps(spot(position_ms=float("nan"))), "wrong kind"),
-        (json.dumps(spot(label=None)), "wrong kind"),
-        (json.dumps(spot(confidence="0.5")), "wrong kind"),
+        (json.dumps(spot(half="1", video="a")), """'half' is "1", no number"""),
+        (json.dumps(spot(half=True, video="a")), "'half' is true, no number"),
+        (json.dumps(spot(position_ms="7")), """'position_ms' is "7", no number"""),
+        (json.dumps(spot(position_ms=float("nan"))), "'position_ms' is NaN, which cannot be"),
+        (json.dumps(spot(position_ms=10**400)), "'position_ms' is 10000.*0…, which cannot be"),
+        (json.dumps(spot(label=None)), "'label' is null, no text"),
+        (json.dumps(spot(label=["a"] * 99)), "'label' is .*…, no text"),
+        (json.dumps(spot(confidence="high")), """'confidence' is "high", no number"""),
+        (json.dumps(spot(confidence=None)), "'confidence' is null, no number"),
+        (json.dumps(spot(confidence=10**400)), "'confidence' is 1000.*…, no number"),
         (json.dumps(spot()) + "," + json.dumps(spot()), "JSON"),
     ],
 )
@@ -171,3 +175,10 @@ class Drops(io.RawIOBase):
 
     def readinto(self, buffer):
         return self.stream.readinto(memoryview(buffer)[:4096])
+
+
+def test_confidences_may_be_text_and_lie_anywhere():
+    values = [0.5, "0.5", " 1e-3", 90, -2.2, float("inf"), "NaN"]
+    text = "".join(json.dumps(spot(confidence=value)) + "\n" for value in values)
+    found = [repr(one["confidence"]) for one in read_spots(bytes_stream(text), "x")]
+    assert found == ["0.5", "0.5", "0.001", "90", "-2.2", "inf", "nan"]
