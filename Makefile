@@ -25,7 +25,7 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install install-cpu recipe demo ablation bench docs test clean
+.PHONY: help install install-cpu recipe demo ablation bench faults docs test clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
@@ -117,6 +117,12 @@ bench: $(VENV)/.installed-bench ## benchmarks beside their limits, as tables of 
 $(VENV)/.installed-bench: $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@
+
+FAULTS    ?= 200
+MUTATIONS ?= 10000
+
+faults: $(STAMP) ## kill, starve and feed rubbish to every command: the table of docs/reliability.md (an hour and more)
+	$(BIN)/python -m tests.faults $(FAULTS) $(MUTATIONS)
 
 docs: $(STAMP) ## put the commands' own help into docs/
 	$(BIN)/python -m tests.help_pages

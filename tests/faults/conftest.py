@@ -1,7 +1,8 @@
 """The command lines, and an undisturbed run of each, once a session."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 import pytest
@@ -27,3 +28,22 @@ def whole(lines, tmp_path_factory) -> Callable[[str], Whole]:
         return Whole(folder, time.monotonic() - started)
 
     return run
+
+
+@pytest.fixture
+def fault(record_property) -> Iterator[Callable[[], AbstractContextManager]]:
+    """`with fault():` is one; it is counted, and what fails in it is told when all have been tried."""
+    failed = []
+
+    @contextmanager
+    def one():
+        record_property("injected", 1)
+        try:
+            yield
+        except AssertionError as error:
+            failed.append(str(error))
+        else:
+            record_property("survived", 1)
+
+    yield one
+    assert not failed, "\n".join(failed)

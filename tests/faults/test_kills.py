@@ -27,20 +27,20 @@ QUIET_ENDS = (0, 130)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_lost(name, lines, whole, tmp_path, record_property):
+def test_nothing_is_lost(name, lines, whole, tmp_path, fault):
     line, before = lines[name], whole(name)
     draw = random.Random(f"{name} {os.environ.get('COMEDIAN_FAULTS_SEED', 0)}")
     blows = itertools.islice(itertools.cycle(BLOWS), NAMES.index(name), None)
     for number, blow in zip(range(ROUNDS), blows, strict=False):
         folder = tmp_path / f"{number}"
         shutil.copytree(before.folder, folder)
-        after = strike(name, line, folder, blow, draw.uniform(0, before.seconds))
-        check(line, folder, before.folder, after)
-        if blow == (KILL,) and number < AGAIN * len(BLOWS):
-            assert begin(name, line, folder).wait() == 0, "what is left is in nobody's way"
-            assert not leftovers(folder)
+        with fault():
+            after = strike(name, line, folder, blow, draw.uniform(0, before.seconds))
+            check(line, folder, before.folder, after)
+            if blow == (KILL,) and number < AGAIN * len(BLOWS):
+                assert begin(name, line, folder).wait() == 0, f"what is left is in nobody's way: {after}"
+                assert not leftovers(folder), after
         shutil.rmtree(folder)
-        record_property("survived", number + 1)
 
 
 def strike(name: str, line: Line, folder: Path, blow: tuple, moment: float) -> str:

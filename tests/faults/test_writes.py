@@ -29,8 +29,8 @@ def commands(way: int):
     return pytest.mark.parametrize("name", names)
 
 
-def fails(name, line, folder, before, words) -> str:
-    """Run a command whose writing must fail; return how, for messages."""
+def fails(name, line, folder, before, words) -> None:
+    """Run a command whose writing must fail."""
     process = begin(name, line, folder, words)
     _, err = process.communicate(timeout=MINUTES)
     after = f"{name}, {' '.join(map(str, words))}: {process.returncode} {err.decode()}"
@@ -39,7 +39,6 @@ def fails(name, line, folder, before, words) -> str:
     assert all_end(process.pid), after
     check(line, folder, before.folder, after)
     assert not leftovers(folder), after
-    return after
 
 
 def draw(name: str, way: str) -> random.Random:
@@ -51,14 +50,15 @@ def sizes(before) -> list[int]:
 
 
 @commands(0)
-def test_a_file_that_may_not_grow(name, lines, whole, tmp_path):
+def test_a_file_that_may_not_grow(name, lines, whole, tmp_path, fault):
     before, chance = whole(name), draw(name, "limit")
     for number in range(ROUNDS):
         folder = tmp_path / f"{number}"
         shutil.copytree(before.folder, folder)
         blocks = chance.randrange(max(sizes(before)) // BLOCK)
         words = ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "bash"]
-        fails(name, lines[name], folder, before, words)
+        with fault():
+            fails(name, lines[name], folder, before, words)
         shutil.rmtree(folder)
 
 
@@ -80,18 +80,19 @@ def small_disk(tmp_path):
 
 
 @commands(1)
-def test_a_disk_that_is_full(name, lines, whole, small_disk):
+def test_a_disk_that_is_full(name, lines, whole, small_disk, fault):
     before, chance = whole(name), draw(name, "disk")
     pages = [-(-size // PAGE) for size in sizes(before)]
     for _ in range(ROUNDS):
         folder = small_disk((sum(pages) + chance.randrange(max(pages))) * PAGE)
         shutil.copytree(before.folder, folder, dirs_exist_ok=True)
-        fails(name, lines[name], folder, before, [])
+        with fault():
+            fails(name, lines[name], folder, before, [])
         subprocess.run(["umount", folder], check=True)
 
 
 @commands(2)
-def test_shared_memory_that_is_full(name, lines, whole, tmp_path):
+def test_shared_memory_that_is_full(name, lines, whole, tmp_path, fault):
     """The command does without, or says in one line that it cannot."""
     fill = f'mount -t tmpfs -o size={PAGE} none /dev/shm && echo > /dev/shm/full && exec "$@"'
     words = ["unshare", "-m", "bash", "-c", fill, "bash"]
@@ -103,7 +104,8 @@ def test_shared_memory_that_is_full(name, lines, whole, tmp_path):
     _, err = process.communicate(timeout=MINUTES)
     after = f"{name}: {process.returncode} {err.decode()}"
     number = 1 if process.returncode else 0
-    assert re.fullmatch(rf"({name.split()[0]}: .*\n){{{number}}}", err.decode()), after
-    assert all_end(process.pid), after
-    check(lines[name], folder, before.folder, after)
-    assert not leftovers(folder), after
+    with fault():
+        assert re.fullmatch(rf"({name.split()[0]}: .*\n){{{number}}}", err.decode()), after
+        assert all_end(process.pid), after
+        check(lines[name], folder, before.folder, after)
+        assert not leftovers(folder), after
