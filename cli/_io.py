@@ -49,6 +49,13 @@ def open_spots(name: str, command: str) -> Iterator[Iterator[Spot]]:
         yield read_spots(stream, "standard input" if name == "-" else name)
 
 
+def games_in(name: str) -> list[str]:
+    """Paths of the games of SoccerNet's results, be they empty; none of other spots."""
+    from comedian.formats.soccernet import is_soccernet, list_soccernet
+
+    return list_soccernet(name) if name != "-" and is_soccernet(name) else []
+
+
 @contextmanager
 def open_output(name: str) -> Iterator[TextIO]:
     """Open a text file for writing, whole or absent; standard output for `-`; a device or FIFO as it is."""

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from comedian.formats.classes import read_classes
-from comedian.formats.soccernet import is_soccernet, list_soccernet
+from comedian.formats.soccernet import RESULTS_NAME
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 from ._app import command
-from ._io import SPOTS, open_output, open_spots, refuse_inputs, warn
+from ._io import SPOTS, games_in, open_output, open_spots, refuse_inputs, warn
 from ._options import by_name
 
 LABELS = typer.Option(
@@ -54,11 +54,11 @@ def evaluate(
     from comedian.formats.lookup import Labels
 
     wanted = _known_metrics(metrics, list(official.METRICS))
-    present = list_soccernet(spots) if spots != "-" and is_soccernet(spots) else ()
+    present = games_in(spots)
     with open_spots(spots, "evaluate") as found:
         videos = collect(found, present)
     known = Labels(videos, labels, games)
-    refuse_inputs([output], known.files)
+    refuse_inputs([output], [*known.files, *(Path(game) / RESULTS_NAME for game in present)])
     results, remarks = pair(videos, known, games is not None)
     scores = official.evaluate(results, names, wanted, fps)
     scores["warnings"] = remarks + scores["warnings"]

@@ -11,7 +11,7 @@ from comedian.recipes.suppress import THRESHOLD, WINDOW_SECONDS
 from comedian.spotting.suppress import by_half, suppress_half
 
 from ._app import command
-from ._io import SPOTS, open_output, open_spots, warn, write_spots
+from ._io import SPOTS, games_in, open_output, open_spots, warn, write_spots
 
 
 class Form(StrEnum):
@@ -47,30 +47,33 @@ def nms(
     Holds one half at a time and writes it as soon as the next one begins.
     """
     method = _method(soft, hard, peak)
+    from comedian.formats.soccernet import write_soccernet
+
     windows = dict(map(_label_window, window_for or ()))
     if to == Form.soccernet and output == "-":
         raise typer.BadParameter("soccernet needs a folder or a .zip: -o", param_hint="--to")
     unseen = set(windows)
+    videos: dict[str, None] = {}  # what came in, in order
 
     def survivors(found: Iterable[Spot]) -> Iterator[list[Spot]]:
         for half in by_half(found):
+            videos[half[0]["video"]] = None
             if unseen:
                 unseen.difference_update(spot["label"] for spot in half)
             yield suppress_half(half, method, window, windows, threshold)
             del half  # before the next one is read
 
     with open_spots(spots, "nms") as found:
-        _write(survivors(found), to, output)
+        if to == Form.soccernet:
+            videos.update((f"{game}/1", None) for game in games_in(spots))
+            write_soccernet((spot for half in survivors(found) for spot in half), output, videos)
+        else:
+            _write(survivors(found), output)
     for label in sorted(unseen):
         warn("nms", f"--window-for {label}: no spot has this label")
 
 
-def _write(halves: Iterable[list[Spot]], to: Form, output: str) -> None:
-    from comedian.formats.soccernet import write_soccernet
-
-    if to == Form.soccernet:
-        write_soccernet((spot for half in halves for spot in half), output)
-        return
+def _write(halves: Iterable[list[Spot]], output: str) -> None:
     with open_output(output) as stream:
         for half in halves:
             write_spots(stream, half)

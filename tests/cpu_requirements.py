@@ -11,4 +11,5 @@ ELSEWHERE = ("torch", "faiss-gpu")  # torchvision, too
 
 for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]:
     if not line.startswith(ELSEWHERE):
-        print(line.split(";")[0])  # the marker says where faiss-cpu is the only choice
+        always = line.startswith("faiss-cpu")  # its marker says where it is the only choice
+        print(line.split(";")[0] if always else line)

@@ -3,13 +3,12 @@
 import json
 import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import cast
 
 from comedian.errors import InputError
@@ -20,9 +19,11 @@ from comedian.formats.part import part_folder
 from comedian.formats.soccernet_labels import GAME_PARTS
 from comedian.formats.spot import KEYS, Spot
 from comedian.formats.text import decode, parse_json
+from comedian.formats.zips import members_named
 
 RESULTS_NAME = "results_spotting.json"
 FORM = f"SoccerNet's {RESULTS_NAME}"
+ZIP_MARK = b"PK\x03\x04"
 REMEDY = "write it as SoccerNet does"
 OURS = frozenset((*KEYS, "gameTime", "position"))  # others pass through
 NAME_BYTES = 255  # of a file's or folder's name, in Linux' file systems
@@ -31,8 +32,10 @@ NAME_BYTES = 255  # of a file's or folder's name, in Linux' file systems
 def is_soccernet(path: str | Path) -> bool:
     """Whether spots lie there in SoccerNet's form: a folder, a zip, or a `results_spotting.json`."""
     path = Path(path)
-    in_a_file = path.name == RESULTS_NAME or path.suffix.lower() == ".zip"
-    return path.is_dir() or (path.is_file() and in_a_file)
+    if not path.is_file():
+        return path.is_dir()
+    with path.open("rb") as file:
+        return path.name == RESULTS_NAME or path.suffix.lower() == ".zip" or file.read(4) == ZIP_MARK
 
 
 def list_soccernet(path: str | Path) -> list[str]:
@@ -49,20 +52,24 @@ def read_soccernet(path: str | Path) -> Iterator[Spot]:
         InputError: nothing of the kind is there, or a file is not as SoccerNet lays it down.
     """
     for game, place, read in _results_in(Path(path)):
-        predictions = _predictions(read(), place)
+        predictions = _content(read(), place)["predictions"]
         spots = read_entries(predictions, partial(_from_prediction, game), f"{place}: prediction", FORM)
         yield from sorted(spots, key=itemgetter("half"))
 
 
-def write_soccernet(spots: Iterable[Spot], target: str | Path) -> None:
+def write_soccernet(spots: Iterable[Spot], target: str | Path, videos: Iterable[str] = ()) -> None:
     """Write spots as `<game>/results_spotting.json` into a folder, or into a zip for a name in .zip.
 
     The spots of a game must stand together; one game is held at a time. Nothing is written
     before all spots are read: then a zip is replaced, in a folder one game's file after the other, each
     whole.
 
+    Args:
+        videos: looked at after the spots; games of these that have no spot get an empty list.
+
     Raises:
-        InputError: spots of a game come back after another game.
+        InputError: spots of a game come back after another game, two videos hold one half of a game, or a
+            video names no game.
     """
     with _open_target(Path(target)) as write:
         done: set[str] = set()
@@ -70,8 +77,23 @@ def write_soccernet(spots: Iterable[Spot], target: str | Path) -> None:
             if game in done:
                 raise InputError(f"spots of {game} come back after another game", remedy="sort the lines")
             done.add(game)
-            record = {"UrlLocal": game, "predictions": list(map(_to_prediction, some))}
-            write(f"{game}/{RESULTS_NAME}", json.dumps(record, indent=4, ensure_ascii=False))
+            write(f"{game}/{RESULTS_NAME}", _record(game, some))
+        for game in sorted(set(map(soccernet_game, videos)) - done):
+            write(f"{game}/{RESULTS_NAME}", _record(game, ()))
+
+
+def _record(game: str, spots: Iterable[Spot]) -> str:
+    """The text of a game's file."""
+    predictions: list[dict] = []
+    owner: dict[str, str] = {}
+    for spot in spots:
+        predictions.append(_to_prediction(spot))
+        half, video = predictions[-1]["half"], spot["video"]
+        if (other := owner.setdefault(half, video)) != video:
+            raise InputError(
+                f"{other} and {video} both hold half {half} of {game}", None, "give one of them"
+            )
+    return json.dumps({"UrlLocal": game, "predictions": predictions}, indent=4, ensure_ascii=False)
 
 
 def soccernet_game(video: str) -> str:
@@ -106,31 +128,28 @@ def _results_in(path: Path) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
 
 
 def _results_in_zip(path: Path) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
-        raise InputError("is a damaged zip", path, "make it again") from None
-    with archive:
-        names = sorted(name for name in archive.namelist() if PurePath(name).name == RESULTS_NAME)
-        if not names:
-            raise InputError(f"holds no {RESULTS_NAME}", path, "check the zip")
-        for name in names:
-            yield PurePath(name).parent.as_posix(), f"{path}/{name}", partial(_read_member, archive, name)
+    empty = True
+    for place, read in members_named(path, RESULTS_NAME):
+        empty, where = False, f"{path}/{place}"
+        game = place.parent.as_posix() if place.parent.name else _own_name(read(), where)
+        yield game, where, read
+    if empty:
+        raise InputError(f"holds no {RESULTS_NAME}", path, "check the zip")
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
-        raise InputError("is a damaged zip", archive.filename, "make it again") from None
+def _own_name(data: bytes, place: str) -> str:
+    """The game that results at the top of a zip say they are of."""
+    name = _content(data, place).get("UrlLocal")
+    if not isinstance(name, str) or not name.strip("/"):
+        raise InputError("lies in no folder and says no game", place, "put it into league/season/GAME")
+    return name.replace("\\", "/").strip("/")
 
 
-def _predictions(data: bytes, place: str) -> list:
+def _content(data: bytes, place: str) -> dict:
     content = parse_json(decode(data, place, REMEDY), place, REMEDY)
-    predictions = content.get("predictions") if isinstance(content, dict) else None
-    if not isinstance(predictions, list):
+    if not isinstance(content, dict) or not isinstance(content.get("predictions"), list):
         raise InputError('has no list of "predictions"', place, REMEDY)
-    return predictions
+    return content
 
 
 def _from_prediction(game: str, item: dict) -> Spot:

@@ -170,3 +170,16 @@ def test_nothing_in_is_nothing_out(run, tmp_path):
     assert run(tmp_path / "empty.jsonl") == (0, "", "")
     assert run(tmp_path / "empty.jsonl", "--to", "soccernet", "-o", tmp_path / "x.zip") == (0, "", "")
     assert zipfile.ZipFile(tmp_path / "x.zip").namelist() == []
+
+
+def test_games_that_keep_nothing_stay_in_soccernets_results(run, tmp_path):
+    """Whether they came in with spots or, in results, without."""
+    spots = [spot(1000, 0.5) | {"video": f"l/s/{game}/224p.mp4", "team": "left"} for game in "ab"]
+    (tmp_path / "spots.jsonl").write_text(lines([spots[0] | {"confidence": 1e-6}, spots[1]]))
+    assert run(tmp_path / "spots.jsonl", "--to", "soccernet", "-o", tmp_path / "r.zip") == (0, "", "")
+    assert run(tmp_path / "r.zip", "--to", "soccernet", "-o", tmp_path / "r") == (0, "", "")
+    records = {
+        game: json.loads((tmp_path / f"r/l/s/{game}/results_spotting.json").read_text()) for game in "ab"
+    }
+    assert records["a"] == {"UrlLocal": "l/s/a", "predictions": []}
+    assert [one["team"] for one in records["b"]["predictions"]] == ["left"]

@@ -26,6 +26,9 @@ from tests.formats.some_spots import GAME, SOME
         ("c/1_224p.mkv", "c"),
         ("clips/final.mkv", "clips/final"),
         ("../final 1.0.mkv", "final 1.0"),
+        ("a/b/c/half2_224p.mkv", "a/b/c"),
+        ("x/a/b/c/224p.mp4", "a/b/c"),
+        ("C:\\data\\a\\b\\c\\1_224p.mkv", "a/b/c"),
     ],
 )
 def test_game_of_a_video(video, game):
@@ -152,3 +155,47 @@ def test_a_file_is_not_taken_for_a_folder(tmp_path):
     with pytest.raises(InputError, match="is a file"):
         write_soccernet(SOME, tmp_path / "notes")
     assert (tmp_path / "notes").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["results", "results.zip"])
+def test_games_that_keep_no_spot_are_written_with_an_empty_list(tmp_path, name):
+    videos = ["data/l/s/empty/1_224p.mkv", "data/l/s/empty/2_224p.mkv", f"{GAME}/1"]
+    write_soccernet(SOME[:3], tmp_path / name, videos)
+    found = {game[-9:]: game for game in list_soccernet(tmp_path / name)}
+    assert set(found) == {"l/s/empty", GAME[-9:]}
+    assert len(list(read_soccernet(tmp_path / name))) == 3
+
+
+def test_other_keys_survive_both_ways(tmp_path):
+    spots = [one | {"team": "left", "by": {"me": [1]}} for one in SOME[:3]]
+    write_soccernet(spots, tmp_path / "r")
+    assert [one | {"video": ""} for one in read_soccernet(tmp_path / "r")] == [
+        one | {"video": ""} for one in spots
+    ]
+
+
+@pytest.mark.parametrize("video", ["..", "a/..", "", "/", "\0/1_224p.mkv", "x" * 256, f"{'ä' * 128}/2.mkv"])
+def test_what_names_no_game_is_refused(tmp_path, monkeypatch, video):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="names no game; name videos by folder and file"):
+        write_soccernet([SOME[0] | {"video": video}], tmp_path / "r")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_half_named_from_the_root_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    with pytest.raises(InputError, match=r"'1_x.mkv' names no game"):
+        write_soccernet([SOME[0] | {"video": "1_x.mkv"}], tmp_path / "r")
+
+
+def test_two_videos_of_one_half_of_a_game_are_refused(tmp_path):
+    """As of a zip that holds an older copy of itself."""
+    spots = [SOME[0] | {"video": f"{folder}a/b/c/1"} for folder in ("", "old/")]
+    with pytest.raises(InputError, match="a/b/c/1 and old/a/b/c/1 both hold half 1 of a/b/c"):
+        write_soccernet(spots, tmp_path / "r")
+
+
+def test_the_half_is_the_one_that_the_name_says(tmp_path):
+    spots = [SOME[0] | {"video": f"a/b/c/half{half}.mkv"} for half in (1, 2)]  # all say half 1
+    write_soccernet(spots, tmp_path / "r")
+    assert [one["half"] for one in read_soccernet(tmp_path / "r")] == [1, 2]
