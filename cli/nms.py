@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from comedian.formats.spot import Spot
+from comedian.formats.spot import Outside, Spot
 from comedian.recipes.suppress import THRESHOLD, WINDOW_SECONDS
 from comedian.spotting.suppress import by_half, suppress_half
 
@@ -54,10 +54,12 @@ def nms(
         raise typer.BadParameter("soccernet needs a folder or a .zip: -o", param_hint="--to")
     unseen = set(windows)
     videos: dict[str, None] = {}  # what came in, in order
+    outside = Outside()
 
     def survivors(found: Iterable[Spot]) -> Iterator[list[Spot]]:
         for half in by_half(found):
             videos[half[0]["video"]] = None
+            outside.look(spot["confidence"] for spot in half)
             if unseen:
                 unseen.difference_update(spot["label"] for spot in half)
             yield suppress_half(half, method, window, windows, threshold)
@@ -69,6 +71,8 @@ def nms(
             write_soccernet((spot for half in survivors(found) for spot in half), output, videos)
         else:
             _write(survivors(found), output)
+    if outside.number:
+        warn("nms", f"{outside}; --threshold and evaluate take them for fractions of 1")
     for label in sorted(unseen):
         warn("nms", f"--window-for {label}: no spot has this label")
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.actions import Action
+from comedian.formats.actions import NOT_SHOWN, Action
 from comedian.formats.spot import HalfSpot
 
 HALF_SECONDS = 120 * 60  # what lies behind falls into the last frame
@@ -44,7 +44,8 @@ class Cells:
     values: dict[int, float] = field(default_factory=dict)
     num_entries: int = 0
     unknown: Counter = field(default_factory=Counter)  # labels outside the classes
-    outside: Counter = field(default_factory=Counter)  # "late", "early", "half"
+    outside: Counter = field(default_factory=Counter)  # "late", "early", "before", "half"
+    visibilities: Counter = field(default_factory=Counter)  # of actions
 
     def __post_init__(self):
         self.number = {name: index for index, name in enumerate(self.classes)}
@@ -69,6 +70,7 @@ class Cells:
         """Frame of a position: the official float expression, a negative one wraps from the end."""
         frame = int(self.framerate * (int(position_ms) / 1000))
         if 0 <= frame < self.num_frames:
+            self.outside["before"] += position_ms < 0
             return frame
         self.outside["late" if frame > 0 else "early"] += 1
         if frame < -self.num_frames:
@@ -100,5 +102,6 @@ class Scored(NamedTuple):
 def put_actions(targets: Cells, game: int, actions: Iterable[Action]) -> None:
     """Place the labelled actions of a game; not visible is only "not shown"."""
     for action in actions:
-        value = UNSHOWN if action.visibility == "not shown" else VISIBLE
+        value = UNSHOWN if action.visibility == NOT_SHOWN else VISIBLE
+        targets.visibilities[action.visibility] += 1
         targets.put(game, action.half, action.label, action.position_ms, value)

@@ -19,7 +19,14 @@ from comedian.evaluation.cells import (
     Scored,
     put_actions,
 )
-from comedian.evaluation.remarks import remark_cells, remark_classes, remark_missing
+from comedian.evaluation.remarks import (
+    is_on_match_clock,
+    remark_cells,
+    remark_classes,
+    remark_match_clock,
+    remark_missing,
+)
+from comedian.formats.spot import Outside
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 METRICS = {  # tolerances in seconds
@@ -53,9 +60,12 @@ def evaluate(
         InputError: a position lies two hours or more before its half.
     """
     targets, predictions = Cells(classes, framerate), Cells(classes, framerate)
-    absent, halves_missed, num_games = [], [], 0
+    absent, halves_missed, late, num_games = [], [], [], 0
+    outside = Outside()
     for number, game in enumerate(games):
         num_games += 1
+        outside.look(spot["confidence"] for spot in game.spots)
+        late += [game.name] * is_on_match_clock(game.actions)
         put_actions(targets, number, game.actions)
         for spot in game.spots:
             predictions.put(number, spot["half"], spot["label"], spot["position_ms"], spot["confidence"])
@@ -74,7 +84,8 @@ def evaluate(
         "warnings": [
             *remark_missing("game", absent),
             *remark_missing("half", halves_missed),
-            *remark_cells(targets, predictions),
+            *remark_match_clock(late),
+            *remark_cells(targets, predictions, outside),
             *remark_classes(scored, classes, max(len(METRICS[metric]) for metric in metrics)),
         ],
     }

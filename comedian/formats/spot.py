@@ -1,5 +1,7 @@
 """What a spot is; `comedian.formats.spots` reads and writes it."""
 
+import math
+from collections.abc import Iterable
 from typing import TypedDict
 
 KEYS = ("video", "half", "position_ms", "label", "confidence")
@@ -29,3 +31,31 @@ class Spot(HalfSpot):
     """
 
     video: str
+
+
+class Outside:
+    """How many confidences are no fractions of 1, and how far they reach.
+
+    Attributes:
+        number: of confidences below 0, above 1 or NaN.
+    """
+
+    def __init__(self):
+        self.number = self._nans = 0
+        self._least, self._most = math.inf, -math.inf
+
+    def look(self, confidences: Iterable[float]) -> None:
+        """Take note of some more."""
+        for value in confidences:
+            if not 0 <= value <= 1:
+                self.number += 1
+                if math.isnan(value):
+                    self._nans += 1
+                else:
+                    self._least, self._most = min(self._least, value), max(self._most, value)
+
+    def __str__(self) -> str:
+        some = [f"{value:g}" for value in sorted({self._least, self._most}) if self._nans < self.number]
+        reach = [" to ".join(some)] * bool(some) + [f"{self._nans} NaN"] * bool(self._nans)
+        what = "1 confidence lies" if self.number == 1 else f"{self.number} confidences lie"
+        return f"{what} outside 0…1 ({', '.join(reach)})"

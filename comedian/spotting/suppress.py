@@ -38,7 +38,7 @@ def suppress(
         threshold: scores below it are dropped.
 
     Raises:
-        InputError: spots of a half come back after another half.
+        InputError: spots of a half come back after another half, or a confidence is NaN or infinite.
     """
     for half in by_half(spots):
         yield from suppress_half(half, method, window_seconds, windows, threshold)
@@ -66,7 +66,12 @@ def suppress_half(
     windows: Mapping[str, float] | None = None,
     threshold: float = THRESHOLD,
 ) -> list[Spot]:
-    """The spots of one half that survive, in time order; arguments as in `suppress`."""
+    """The spots of one half that survive, in time order; arguments as in `suppress`.
+
+    Raises:
+        InputError: a confidence is NaN or infinite; nothing can be ranked among those.
+    """
+    _check_finite(spots)
     keep = METHODS[method]
     default = WINDOW_SECONDS[method] if window_seconds is None else window_seconds
     spots = [spot for spot in spots if spot["confidence"] >= threshold]
@@ -81,6 +86,16 @@ def suppress_half(
         reach_ms = 500 * (windows or {}).get(label, default)
         kept.update((some[index], score) for index, score in keep(times, scores, reach_ms, threshold))
     return [_with_score(spots[place], kept[place]) for place in sorted(kept)]
+
+
+def _check_finite(spots: Sequence[Spot]) -> None:
+    if not all(map(math.isfinite, map(itemgetter("confidence"), spots))):
+        spot = next(spot for spot in spots if not math.isfinite(spot["confidence"]))
+        where = (
+            f"of {spot['label']!r} at {spot['position_ms']} ms in half {spot['half']} of {spot['video']}"
+        )
+        remedy = "leave such spots out, or mend what writes them"
+        raise InputError(f"the confidence {where} is {spot['confidence']}", remedy=remedy)
 
 
 def keep_soft(times: list, scores: list[float], reach_ms: float, threshold: float) -> Kept:

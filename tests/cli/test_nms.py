@@ -183,3 +183,22 @@ def test_games_that_keep_nothing_stay_in_soccernets_results(run, tmp_path):
     }
     assert records["a"] == {"UrlLocal": "l/s/a", "predictions": []}
     assert [one["team"] for one in records["b"]["predictions"]] == ["left"]
+
+
+@pytest.mark.parametrize("method", ["--soft", "--hard", "--peak"])
+@pytest.mark.parametrize("value", ["1e999", "Infinity", "-Infinity", "NaN", '"nan"'])
+def test_confidences_that_nothing_can_rank_are_refused(run, tmp_path, value, method):
+    """Soft suppression of infinity went on for ever."""
+    text = lines([spot(1000, 0.5), spot(1000, 0.25), spot(2000, 0.5)]).replace("0.25", value)
+    (tmp_path / "spots.jsonl").write_text(text)
+    status, out, err = run(tmp_path / "spots.jsonl", method)
+    assert (status, out) == (1, "")
+    assert "the confidence of 'Goal' at 1000 ms in half 1 of" in err
+    assert err.count("\n") == 1
+
+
+def test_confidences_that_are_no_fractions_are_said(run, tmp_path):
+    (tmp_path / "spots.jsonl").write_text(lines([spot(1000, -2.2), spot(60_000, 90)]))
+    status, out, err = run(tmp_path / "spots.jsonl")
+    assert (status, out.count("\n")) == (0, 1)
+    assert err.startswith("nms: 2 confidences lie outside 0…1 (-2.2 to 90); --threshold and evaluate take")

@@ -229,7 +229,7 @@ def test_the_last_prediction_of_a_frame_wins():
     metric, warnings = scored([Action(1, 0, "Goal")], [spot(0, 0.9), spot(100, -1.0)])
     assert metric["a_mAP"] == 0
     assert metric["per_delta"]["n_detections"]["Goal"] == 0
-    assert any("1 spots were replaced" in warning for warning in warnings)
+    assert any("the last counts: 1 spot less" in warning for warning in warnings)
 
 
 def test_a_confidence_of_zero_counts_and_below_does_not():
@@ -244,18 +244,63 @@ def test_warnings_name_the_traps():
     _, warnings = scored(actions, [spot(-600), spot(0, label="Dance"), spot(0, half=4)])
     text = "\n".join(warnings)
     for part in (
-        "1 actions share one frame",
+        "two actions of a class in one frame (1/2 s) count once: 1 action less",
         "Header",
         "--classes",
         "Dance",
         "past 120 minutes",
         "negative",
-        "halves other than",
+        "periods after the second do not count: 0 actions, 1 spot left out",
         "17/13",
         "half 2 of game",
     ):
         assert part in text
     assert len(warnings) == 8
+
+
+@pytest.mark.parametrize(
+    ("confidences", "what"),
+    [
+        ([90, 20], "2 confidences lie outside 0…1 (20 to 90): below 0 and NaN are no predictions, above 1"),
+        ([-2.2], "1 confidence lies outside 0…1 (-2.2)"),
+        ([float("nan"), 0.5], "1 confidence lies outside 0…1 (1 NaN)"),
+        ([float("inf"), float("nan"), -1], "3 confidences lie outside 0…1 (-1 to inf, 1 NaN)"),
+        ([0, 1, 0.5], ""),
+    ],
+)
+def test_confidences_that_are_no_fractions_are_said(confidences, what):
+    _, warnings = scored(
+        [Action(1, 0, "Goal")], [spot(5000 * n, value) for n, value in enumerate(confidences)]
+    )
+    found = [warning for warning in warnings if "confidence" in warning]
+    assert [warning[: len(what)] for warning in found] == ([what] if what else [])
+
+
+def test_labels_that_people_wrote_otherwise_are_quoted_with_the_class():
+    actions = [Action(1, 0, "Goal "), Action(1, 0, "corner"), Action(1, 0, "Dance")]
+    _, warnings = scored(actions, [spot(0, label="GOAL")])
+    text = "\n".join(warnings)
+    assert (
+        "labels outside the classes do not count: 'Dance', 'Goal ' (is 'Goal' meant?), 'corner' (is" in text
+    )
+    assert "spots outside the classes do not count: 'GOAL' (is 'Goal' meant?)" in text
+
+
+@pytest.mark.parametrize(
+    ("actions", "what"),
+    [
+        ([Action(1, 0, "Goal", "Not shown")], "visibility 'Not shown' counts as visible; only 'not shown'"),
+        ([Action(1, -400, "Goal")], "1 negative position: they fall into the first frame"),
+        ([Action(3, 0, "Goal")], "periods after the second do not count: 1 action, 0 spots left out"),
+        (
+            [Action(1, 0, "Goal"), Action(2, 2_701_000, "Goal"), Action(2, 2_900_000, "Foul")],
+            "all labels of half 2 lie past 45:00, as on the match clock; they count from the",
+        ),
+    ],
+)
+def test_labels_that_cannot_be_right_are_said(actions, what):
+    _, warnings = scored(actions, [spot(0)])
+    assert any(what in warning for warning in warnings)
 
 
 def test_games_without_a_spot_are_missed_and_said():
