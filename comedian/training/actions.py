@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from comedian.data.halves import Halves
-from comedian.errors import InputError
+from comedian.errors import InputError, some_of
 from comedian.formats.actions import Action
+from comedian.formats.classes import quoted
 from comedian.formats.frames import FramesFile
 from comedian.formats.lookup import Labels, check_half_known
-from comedian.formats.naming import Parts
+from comedian.formats.naming import LAST_HALF, Parts
+
+SLACK_SECONDS = 1.0  # that a label may lie outside its video without a word
 
 
 def labels_of(halves: Halves, labels: Path | None) -> Labels:
@@ -29,22 +32,79 @@ def read_actions(
     A half is looked up by the video that its frames come from, else by its game's name.
 
     Args:
-        say: takes one remark about labels outside `classes`, which are left out.
+        say: takes a remark about each kind of labels that are left out, or cannot be right.
 
     Raises:
-        InputError: a half has no labels, or nobody can tell which, or no label at all is one of `classes`.
+        InputError: a half has no labels, or nobody can tell which, or no label at all is one of `classes`
+            and inside its video.
     """
+    games = _of_games(halves, known)
     found = [
         [action for action in actions if action.half == file.half]
-        for file, actions in zip(halves.files, _of_games(halves, known), strict=True)
+        for file, actions in zip(halves.files, games, strict=True)
     ]
-    names = {action.label for actions in found for action in actions}
-    if not names & set(classes):
-        remedy = f"name them: --set 'classes={json.dumps(sorted(names), ensure_ascii=False)}'"
-        raise InputError("no labelled action is of the recipe's classes", remedy=remedy if names else None)
-    if unknown := sorted(names - set(classes)):
-        say(f"labels outside the recipe's classes are left out: {', '.join(unknown)}")
+    for message in [
+        *_remark_periods(games),
+        *_remark_classes({action.label for actions in found for action in actions}, classes),
+        *_remark_times(halves.files, found),
+        *_remark_empty(halves.files, found),
+    ]:
+        say(message)
+    inside = [action for pair in zip(halves.files, found, strict=True) for action in _inside(*pair)]
+    if not {action.label for action in inside} & set(classes):
+        raise InputError(
+            "no labelled action of the recipe's classes lies within its video",
+            known.given,
+            "positions count from the start of each half's video",
+        )
     return found
+
+
+def _remark_periods(games: Sequence[Sequence[Action]]) -> list[str]:
+    each = {id(actions): actions for actions in games}.values()  # the halves of a game have one list
+    later = sum(action.half > LAST_HALF for actions in each for action in actions)
+    return [f"labels of periods after the second are left out: {later}"] if later else []
+
+
+def _remark_classes(labels: set[str], classes: Sequence[str]) -> list[str]:
+    """Of labels outside the classes; InputError where all are."""
+    unknown = labels - set(classes)
+    if labels and unknown == labels:
+        remedy = f"name them: --set 'classes={json.dumps(sorted(labels), ensure_ascii=False)}'"
+        raise InputError(
+            f"no label is one of the recipe's classes: {quoted(unknown, classes)}", remedy=remedy
+        )
+    return (
+        [f"labels outside the recipe's classes are left out: {quoted(unknown, classes)}"] if unknown else []
+    )
+
+
+def _remark_times(files: Sequence[FramesFile], found: Sequence[Sequence[Action]]) -> list[str]:
+    """Of labels before the start or past the end of their video."""
+    outside = [
+        (file, action)
+        for file, actions in zip(files, found, strict=True)
+        for action in set(actions) - set(_inside(file, actions))
+    ]
+    if not outside:
+        return []
+    file, action = max(outside, key=lambda pair: pair[1].position_ms)
+    example = (
+        f"{file.video} ends at {file.seconds[-1]:.0f} s, a label is at {action.position_ms / 1000:.0f} s"
+    )
+    advice = "are they on the match clock, or of another cut?"
+    return [f"labels outside the time of their video are left out: {len(outside)} ({example}); {advice}"]
+
+
+def _remark_empty(files: Sequence[FramesFile], found: Sequence[Sequence[Action]]) -> list[str]:
+    empty = [file.video for file, actions in zip(files, found, strict=True) if not actions]
+    return [f"no label in {some_of(empty)}: it is all taken for background"] if empty else []
+
+
+def _inside(file: FramesFile, actions: Sequence[Action]) -> list[Action]:
+    """The actions within the time of a half, or a second from it."""
+    end_ms = 1000 * (file.seconds[-1] + SLACK_SECONDS)
+    return [action for action in actions if -1000 * SLACK_SECONDS <= action.position_ms <= end_ms]
 
 
 def _of_games(halves: Halves, known: Labels) -> list[list[Action]]:

@@ -56,7 +56,7 @@ def test_labels_outside_the_classes_are_said(run, words, tmp_path):
     line = [word for word in words("finetune", tmp_path / "a.safetensors") if word != "--quiet"]
     status, _, err = run(main, *line, "--set", 'classes=["Goal"]', "--epochs", 1)
     assert status == 0
-    assert "finetune: labels outside the recipe's classes are left out: Corner, Foul\n" in err
+    assert "finetune: labels outside the recipe's classes are left out: 'Corner', 'Foul'\n" in err
 
 
 CASES = {
@@ -66,7 +66,10 @@ CASES = {
     "broken labels": ("--labels {folder}/broken", "Labels-v2.json:1: is not JSON, or cut short; give"),
     "frames to validate from stdin": ("--valid -", "-: frames cannot go through a pipe"),
     "videos to validate on": ("--valid {tiny.videos}", "videos: holds no frames file; check the path"),
-    "classes nobody labelled": ("--set classes=['Tor']", "no labelled action is of the recipe's classes;"),
+    "classes nobody labelled": (
+        "--set classes=['Tor']",
+        "no label is one of the recipe's classes: 'Corner',",
+    ),
     "a window longer than a half": ("--set model.num_tokens=31 --init {tiny.spatial}", "has 60 frames, a "),
     "windows with gaps": ("--set spot.ignored_seconds=2", "ignore at most a quarter of the window"),
     "another network": ("--set model.temporal_depth=2", "was trained with model.temporal_depth = 1, the"),

@@ -1,6 +1,7 @@
 """Where the labelled actions of halves are found, and which half they belong to."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ ENTRIES = [  # game time, label, position, visibility
     ("2 - 00:03", "Foul", 3000, "visible"),
     ("2 - 00:09", "Corner", 9000, "visible"),
 ]
+PICTURES = np.zeros((20, 16, 20, 3), np.uint8)  # ten seconds
 FIRST_HALF = [Action(1, 3250, "Goal"), Action(1, 4000, "Foul", "not shown")]
 SECOND_HALF = [Action(2, 3000, "Foul"), Action(2, 9000, "Corner")]
 
@@ -41,7 +43,7 @@ def write_labels(path, entries=ENTRIES):
 def game(tmp_path):
     """Two halves of one game; the frames files say that their videos lie beside them."""
     for half in (1, 2):
-        write_half(tmp_path / "frames" / "a" / f"{half}_224p.h5", np.zeros((3, 16, 20, 3), np.uint8), half)
+        write_half(tmp_path / "frames" / "a" / f"{half}_224p.h5", PICTURES, half)
     return open_halves(tmp_path)
 
 
@@ -49,7 +51,7 @@ def test_labels_beside_the_videos(game, tmp_path):
     write_labels(tmp_path / "frames" / "a" / "Labels-v2.json")
     said = []
     assert read_actions(game, None, CLASSES, said.append) == [FIRST_HALF, SECOND_HALF]
-    assert said == ["labels outside the recipe's classes are left out: Corner"]
+    assert said == ["labels outside the recipe's classes are left out: 'Corner'"]
 
 
 @pytest.mark.parametrize("name", ["a/Labels-v2.json", "a.json"])
@@ -78,7 +80,7 @@ def test_a_half_without_labels_is_told(game, tmp_path):
 def test_a_labels_file_of_several_videos_gives_each_half_its_own(tmp_path):
     """Two clips, each its own half 1; one file of labels for both."""
     for name in ("a", "b"):
-        write_half(tmp_path / f"{name}.h5", np.zeros((3, 16, 20, 3), np.uint8), 1)
+        write_half(tmp_path / f"{name}.h5", PICTURES, 1)
     records = [
         {"video": f"{name}.mkv", "half": 1, "position_ms": 1000, "label": label}
         for name, label in (("a", "Goal"), ("b", "Foul"))
@@ -107,7 +109,9 @@ def test_training_and_scoring_find_the_same_labels(game, tmp_path):
 
 def test_no_action_of_the_recipes_classes_is_told(game, tmp_path):
     write_labels(tmp_path / "frames" / "a" / "Labels-v2.json", ENTRIES[3:])
-    with pytest.raises(InputError, match="no labelled action is of the recipe's classes"):
+    with pytest.raises(
+        InputError, match=r"no label is one of the recipe's classes: 'Corner'; name them: --set"
+    ):
         read_actions(game, None, CLASSES)
 
 
@@ -121,13 +125,13 @@ def test_halves_are_told_by_the_names_of_their_videos(tmp_path, name):
     """Also where the frames were extracted when every one of these was half 1."""
     for half in (1, 2):
         path = tmp_path / "frames" / "a" / f"{name.format(half)}.h5"
-        write_half(path, np.zeros((3, 16, 20, 3), np.uint8), half=1)
+        write_half(path, PICTURES, half=1)
     write_labels(tmp_path / "frames" / "a" / "Labels-v2.json")
     assert read_actions(open_halves(tmp_path), None, (*CLASSES, "Corner")) == [FIRST_HALF, SECOND_HALF]
 
 
 def test_a_video_of_neither_half_is_refused_beside_labels_of_two(tmp_path):
-    write_half(tmp_path / "frames" / "a" / "match.h5", np.zeros((3, 16, 20, 3), np.uint8), 1)
+    write_half(tmp_path / "frames" / "a" / "match.h5", PICTURES, 1)
     write_labels(tmp_path / "frames" / "a" / "Labels-v2.json")
     with pytest.raises(InputError, match=r"match.mkv: its labels are of two halves"):
         read_actions(open_halves(tmp_path), None, CLASSES)
@@ -135,7 +139,39 @@ def test_a_video_of_neither_half_is_refused_beside_labels_of_two(tmp_path):
 
 def test_two_videos_of_one_half_are_refused(tmp_path):
     for name in ("x", "y"):
-        write_half(tmp_path / "frames" / "a" / f"{name}.h5", np.zeros((3, 16, 20, 3), np.uint8), 1)
+        write_half(tmp_path / "frames" / "a" / f"{name}.h5", PICTURES, 1)
     write_labels(tmp_path / "frames" / "a" / "Labels-v2.json", ENTRIES[:2])
     with pytest.raises(InputError, match=r"y.mkv: and .*x.mkv both hold half 1 of one game"):
         read_actions(open_halves(tmp_path), None, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("entries", "what"),
+    [
+        ([("3 - 00:01", "Goal", 1000, "visible")], "labels of periods after the second are left out: 1"),
+        (
+            [("2 - 45:03", "Goal", 2703000, "visible")],
+            "outside the time of their video are left out: 1 .*2_224p.mkv ends at 10 s, a label is at 2703",
+        ),
+        ([("1 - 00:00", "Goal", -3000, "visible")], "outside the time of their video are left out: 1"),
+        ([("1 - 00:00", "goal ", 1, "visible")], "are left out: 'goal ' .is 'Goal' meant"),
+        ([], "no label in .*2_224p.mkv: it is all taken for background"),
+    ],
+)
+def test_what_is_left_out_or_cannot_be_right_is_said(game, tmp_path, entries, what):
+    write_labels(tmp_path / "frames" / "a" / "Labels-v2.json", ENTRIES[: 3 if entries else 2] + entries)
+    said = []
+    read_actions(game, None, CLASSES, said.append)
+    assert len(said) == 1
+    assert re.search(what, said[0])
+
+
+def test_labels_on_the_match_clock_alone_are_refused(game, tmp_path):
+    late = [(time, label, position + 2_700_000, seen) for time, label, position, seen in ENTRIES]
+    write_labels(tmp_path / "frames" / "a" / "Labels-v2.json", late)
+    said = []
+    with pytest.raises(
+        InputError, match="no labelled action of the recipe's classes lies within its video"
+    ):
+        read_actions(game, None, (*CLASSES, "Corner"), said.append)
+    assert "left out: 4 " in said[0]
