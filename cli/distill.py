@@ -10,7 +10,9 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._flags import Flags, with_flags
+from ._io import warn
 from ._options import by_name
+from ._torchrun import is_first
 from ._training import train
 
 BANK = typer.Option(
@@ -30,10 +32,13 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
             raise InputError("no bank was given", remedy="make one with build-bank and name it with --bank")
         from comedian.formats.bank import Bank
         from comedian.formats.provenance import fingerprint
-        from comedian.training.distill import distill
+        from comedian.training.distill import distill, remark_lengths
 
         run = replace(run, made_from={**run.made_from, "--bank": fingerprint(bank)})
-        distill(halves, Bank(bank), recipe, run, start, preset)
+        opened = Bank(bank)
+        for message in remark_lengths(opened, halves) if is_first() and not flags.quiet else ():
+            warn("distill", message)
+        distill(halves, opened, recipe, run, start, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}
     train("distill", flags, overrides, run_stage)

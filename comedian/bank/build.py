@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -26,6 +28,16 @@ from comedian.formats.provenance import provenance, sha256
 from comedian.progress import Report, silent
 from comedian.recipes.bank import BankRecipe
 
+NOT_NPY = (
+    ValueError,
+    EOFError,
+    SyntaxError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    TokenError,
+    BadZipFile,
+)
 PCA_BYTES = 2 << 30  # z-scored features beyond this take the incremental PCA
 PCA_BATCH_ROWS = 4096  # rows of one incremental step, or twice the components if that is more
 
@@ -49,7 +61,8 @@ class Part:
 
     def load(self) -> np.ndarray:
         """The features (m, D) float32; InputError when one is not a number or infinite."""
-        features = np.asarray(open_features(self.rows), np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinity
+            features = np.asarray(open_features(self.rows), np.float32)
         if not np.isfinite(features).all():
             row = int(np.argmin(np.isfinite(features).all(axis=1)))
             raise InputError(f"row {row} holds NaN or infinity", self.source, "make the file again")
@@ -144,7 +157,9 @@ def open_features(path: str | Path) -> np.ndarray:
     """Map a .npy file (m, D) of floats; InputError when it is anything else."""
     try:
         features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except NOT_NPY as error:
+        if "Python objects" in str(error):
+            raise InputError("holds pickled objects", path, "save floats in rows and columns") from None
         raise InputError(f"is damaged or not a .npy file ({error})", path, "make the file again") from None
     if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype.kind != "f":
         what = f"{features.dtype} {features.shape}" if isinstance(features, np.ndarray) else "an archive"
@@ -191,9 +206,9 @@ def _check(parts: Sequence[Part], recipe: BankRecipe) -> None:
     for part in parts:
         found = open_features(part.rows).shape[1]
         if found != width:
-            raise InputError(
-                f"has {found} columns, {parts[0].source} has {width}", part.source, "give files of one kind"
-            )
+            remedy = "give files of one kind, with a row for each time"
+            what = f"has {found} columns, {parts[0].source} has {width}"
+            raise InputError(what, part.source, remedy)
         if (other := seen.setdefault((part.game, part.half), part)) is not part:
             raise InputError(
                 f"is half {part.half} of {part.game!r}, as is {other.source}",

@@ -182,9 +182,16 @@ def _only(paths: list[Path], suffixes: frozenset[str], prefer: str | None) -> Pa
         raise InputError(
             f"holds several files for one half: {names}",
             paths[0].parent,
-            "name the one you want, or say which, as in --prefer 224p",
+            f"name the one you want, or say which, as in {_example(paths[-1], suffixes)}",
         )
     return chosen[0]
+
+
+def _example(path: Path, suffixes: frozenset[str]) -> str:
+    """An option that chooses a file among others of its half."""
+    if suffixes in (VIDEO_SUFFIXES, FRAMES_SUFFIXES):
+        return "--prefer 224p"
+    return f"--features-name {path.name.partition('_')[2]}"
 
 
 def _has_suffix(path: Path, suffixes: frozenset[str]) -> bool:

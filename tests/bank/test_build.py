@@ -104,7 +104,7 @@ def test_rows_lie_at_offset_and_rate(features):
         (np.zeros((3, 11), np.float32), "has 11 columns"),
         (np.array([[1.0] * 12, [np.nan] * 12], np.float32), "row 1 holds NaN"),
         (np.array([[np.inf] * 12], np.float32), "row 0 holds NaN or infinity"),
-        (np.array([object()], dtype=object), "not a .npy file"),
+        (np.array([object()], dtype=object), "holds pickled objects"),
     ],
 )
 def test_one_bad_file_is_named(features, array, message):
@@ -123,6 +123,25 @@ def test_a_file_cut_short_is_named(features, keep):
     with pytest.raises(InputError, match=r"damaged or not a \.npy file") as caught:
         build(features)
     assert caught.value.file == bad
+
+
+@pytest.mark.parametrize(
+    "written", [b"(", b"\x93NUMPY\x01\x00v\x00{'descr", b"PK\x03\x04"], ids=["text", "header", "zip"]
+)
+def test_a_file_that_only_looks_like_features_is_named(features, written):
+    bad = features / "2016 C 2 - 2 D" / "1_baidu_soccer_embeddings.npy"
+    bad.write_bytes(written + b"(" * 200)
+    with pytest.raises(InputError, match=r"damaged or not a \.npy file"):
+        build(features)
+
+
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda array: array.astype(">f8")])
+def test_the_order_of_bytes_and_of_values_does_not_matter(features, change):
+    expected, _ = build(features, dim=4)
+    for path in features.rglob("*.npy"):
+        np.save(path, change(np.load(path)))
+    found, _ = build(features, dim=4)
+    np.testing.assert_array_equal(found.features, expected.features)
 
 
 def test_features_that_never_change_are_refused(features):

@@ -113,7 +113,7 @@ def test_query_lists_moments_as_lines_and_as_a_table(features, tmp_path, run):
     [
         (["features"], "no output was given; name a bank file with -o"),
         (["features", "-o", "features"], "features: is a folder; name a file"),
-        (["features", "-o", "b.h5"], "holds several files for one half"),
+        (["features", "-o", "b.h5"], "say which, as in --features-name"),
         (["features", "-o", "b.h5", "--features-name", "x.npy"], "features: holds no feature file (x.npy)"),
         (["missing", "-o", "b.h5"], "missing: no such file or folder; check the path"),
         (

@@ -37,6 +37,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
 }
 ONLY = {  # options in those files that fewer commands are told of
     ("comedian/formats/games.py", "--teacher"): ("build-bank",),
+    ("comedian/formats/games.py", "--features-name"): ("build-bank",),
     ("comedian/distributed.py", "--batch-size"): TRAINING,
 }
 OTHERS = {"--nproc-per-node"}  # torchrun's
