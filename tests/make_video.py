@@ -38,23 +38,27 @@ def encode(
     codec: str = "libx264",
     rate: int = 25,
     options: dict | None = None,
-    rotation: int | None = None,
     sound_seconds: float = 0,
     b_frames: int = 2,
     pictures=picture,
     pixels: str = "yuv420p",
+    matrix: tuple[int, int, int, int] | None = None,
+    streamid: int | None = None,
 ) -> Path:
     """Encode `pictures(k)` at `times[k]` seconds; `sound_seconds` of silence start at 0."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixels
         stream.gop_size, stream.max_b_frames = 25, b_frames
-        if rotation is not None:
-            stream.set_display_rotation(rotation)
+        if matrix is not None:
+            a, b, c, d = (value << 16 for value in matrix)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
+        if streamid is not None:
+            stream.id = streamid
         fixed = path.suffix in (".avi", ".mpg", ".m2v") or codec in ("mpeg2video", "mpeg4")
         tick = stream.time_base = Fraction(1, rate) if fixed else TICK
         stream.codec_context.time_base = tick
-        sound = container.add_stream("aac", rate=8000, layout="mono") if sound_seconds else None
+        sound = _sound_stream(container, path) if sound_seconds else None
         if sound:
             container.mux(_silence(sound, sound_seconds))
         for number, time in enumerate(times):
@@ -72,10 +76,17 @@ def encode_sound(path: Path, seconds: float = 1) -> Path:
     return path
 
 
+def _sound_stream(container, path: Path):
+    if path.suffix in (".vob", ".mpg"):
+        return container.add_stream("mp2", rate=16000, layout="mono")
+    return container.add_stream("aac", rate=8000, layout="mono")
+
+
 def _silence(stream, seconds: float) -> list[av.Packet]:
-    packets = []
-    for block in range(int(seconds * 8000) // 1024):
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 8000, block * 1024, Fraction(1, 8000)
+    packets, rate, kind = [], stream.rate, stream.format.name
+    for block in range(int(seconds * rate) // 1024):
+        zeros = np.zeros((1, 1024), np.int16 if kind.startswith("s16") else np.float32)
+        frame = av.AudioFrame.from_ndarray(zeros, format=kind, layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = rate, block * 1024, Fraction(1, rate)
         packets += stream.encode(frame)
     return packets + stream.encode(None)

@@ -1,16 +1,11 @@
-"""Decode the frames of a video that somebody needs, with their times, and count what is damaged.
+"""Decode the frames of a video that somebody needs, with their times, and count what is damaged."""
 
-A tick is the unit of a stream's times; a slot is the number k of a sampled frame. A frame with slot s
-is on screen at s, s + 1, ... up to, not including, the slot of the frame that follows it.
-"""
-
-import math
+import os
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from fractions import Fraction
-from itertools import dropwhile
+from itertools import dropwhile, islice, pairwise
 from pathlib import Path
 
 import av
@@ -18,91 +13,26 @@ from av.stream import Disposition
 
 from comedian.errors import InputError
 from comedian.video import skip
+from comedian.video.clock import MATROSKA, Clock
+from comedian.video.cut import has_fragments, is_cut_short, whole_boxes
+from comedian.video.damage import Damage, clock_face
+from comedian.video.timeline import continuous
 
-MICROSECONDS = 1_000_000  # of a container's start and duration, per second
-
-# Formats that store no presentation times, only the order of frames (FFmpeg's guesses are wrong there).
-UNTIMED_FORMATS = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 NO_VIDEO_FORMATS = re.compile(r"image2|tty|.*_pipe")  # single pictures; "tty" draws text files
-
-# Containers that can be entered at any keyframe.
-SEEKABLE_FORMATS = frozenset({"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"})
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+SEEKABLE_FORMATS = frozenset({MATROSKA, MP4})  # containers that can be entered at any keyframe
+GUESSED_FORMATS = SEEKABLE_FORMATS | {"flv"}  # whose presentation times some programs leave out
 STEP_BACK_SECONDS = (0, 1, 10, 60)  # before the time sought: an index by decoding times lands too late
 
-GAP_SECONDS = 10.0  # a picture that stays for longer is taken for a hole
-STRAY_SECONDS = 60.0  # times this far past the promised end are damage,
-LONGEST_SECONDS = 3600.0  # and so are pictures that stay for longer than this
+OPTIONS = {"merge_pmt_versions": "1"}  # MPEG-TS: a video goes on under another PID
+GUESS_PACKETS = 64  # whose times are looked at
+RETRIES = 1000  # of a damaged MPEG-TS, without a packet in between
 
-
-@dataclass
-class Damage:
-    """What a video lost, counted while it is decoded; as text, one line, empty when it is sound."""
-
-    undecodable: int = 0  # packets
-    corrupt: int = 0  # frames
-    misplaced: int = 0  # frames left out, their times run backwards or far past the end
-    broken: bool = False  # the container could not be read to its end
-    holes: list[str] = field(default_factory=list)
-    early_end: str = ""
-
-    def __str__(self) -> str:
-        counts = (
-            (self.undecodable, "could not be decoded"),
-            (self.corrupt, "decoded with errors"),
-            (self.misplaced, "left out, their times are wrong"),
-        )
-        parts = [f"{count} frame{'s' * (count > 1)} {text}" for count, text in counts if count]
-        parts += self.holes[:3] + ["and more such holes"] * (len(self.holes) > 3)
-        parts += ["unreadable from some point on"] * self.broken + [self.early_end] * bool(self.early_end)
-        return f"damaged: {', '.join(parts)}" if parts else ""
-
-
-class Clock:
-    """One stream's times: from ticks to seconds since the origin, and to slots.
-
-    Attributes:
-        tick: seconds.
-        start: ticks, the stream's first time.
-        origin: ticks, the container's start.
-        timed: whether the container stores presentation times.
-        longest: ticks; a frame that seems to last longer is damage.
-        promised_end: seconds from the origin to where the headers say the video ends, or None.
-    """
-
-    def __init__(self, container, stream, fps: float = 1.0, sampling: str = "screen"):
-        self.tick = stream.time_base
-        self.start = stream.start_time or 0
-        self.origin = _origin(container, stream)
-        self.timed = container.format.name not in UNTIMED_FORMATS
-        self.promised_end = _promised_end(container, stream, self.seconds(0))
-        rate = stream.average_rate or stream.guessed_rate
-        self._period = max(1, round(1 / (rate * self.tick))) if rate else 1
-        self.longest = self.whole_ticks(LONGEST_SECONDS)
-        self._slots, self._ticks = (self.tick * Fraction(fps).limit_denominator(100_000)).as_integer_ratio()
-        self._half_early = sampling == "ffmpeg"
-
-    def seconds(self, ticks: int) -> float:
-        """Seconds from the origin."""
-        return float((ticks - self.origin) * self.tick)
-
-    def whole_ticks(self, seconds: float) -> int:
-        """Ticks in so many seconds, rounded down."""
-        return int(Fraction(seconds) / self.tick)
-
-    def slot(self, ticks: int) -> int:
-        """The first k at which a frame of this time is shown, in exact arithmetic; at least 0."""
-        slots = (ticks - self.origin) * self._slots
-        if self._half_early:  # to nearest, halves up
-            return max(0, (2 * slots + self._ticks) // (2 * self._ticks))
-        return max(0, -(-slots // self._ticks))
-
-    def ticks(self, slot: int) -> int:
-        """When slot k begins; `slot` of it is at most k."""
-        return self.origin + slot * self._ticks // self._slots
-
-    def duration(self, frame: av.VideoFrame) -> int:
-        """Ticks a frame lasts if none follows."""
-        return next((ticks for ticks in (frame.duration, self._period) if 0 < ticks <= self.longest), 1)
+GAP_SECONDS = 10.0  # a picture that stays for longer may be a hole,
+BROADCAST_GAP_SECONDS = 2.0  # and is one in broadcasts, which have no stills
+LEAP_SECONDS = 0.5  # a frame that comes so much later may have a stray time
+STRAY_FRAMES = 8  # after it, most of which come before a stray one
+STRAY_SECONDS = 60.0  # a last frame this far past the promised end is stray
 
 
 @contextmanager
@@ -113,11 +43,7 @@ def open_video(path: str | Path, threads: int = 1):
         InputError: missing, empty, not a video, or without pictures.
     """
     _check_file(Path(path))
-    try:
-        container = av.open(str(Path(path).absolute()), metadata_errors="replace")
-    except av.error.FFmpegError:
-        raise InputError("is not a video, or its beginning is lost", path, "check the file") from None
-    with container:
+    with _open(Path(path)) as container:
         if NO_VIDEO_FORMATS.fullmatch(container.format.name):
             raise InputError("is not a video", path, "name a video file")
         stream = container.streams.best("video")
@@ -130,6 +56,16 @@ def open_video(path: str | Path, threads: int = 1):
         yield container, stream
 
 
+def clock_of(path: str | Path, container, stream, fps: float = 1.0, sampling: str = "screen") -> Clock:
+    """The clock of an open video."""
+    name = container.format.name
+    guessed = name in GUESSED_FORMATS and _times_are_guesses(path, stream)
+    clock = Clock(container, stream, fps, sampling, not guessed, is_cut_short(path, name))
+    if name == MP4 and clock.cut_short and has_fragments(path):
+        clock.promised_end = None  # it tells of what was found
+    return clock
+
+
 def seek_before(container, stream, clock: Clock, slot: int) -> int | None:
     """Go to a keyframe that comes no later than `slot`; return its ticks, or None where there is no way."""
     if not clock.timed or container.format.name not in SEEKABLE_FORMATS:
@@ -137,8 +73,8 @@ def seek_before(container, stream, clock: Clock, slot: int) -> int | None:
     for seconds in STEP_BACK_SECONDS:
         sought = max(clock.ticks(slot) - round(seconds / clock.tick), clock.start)
         container.seek(sought, stream=stream)
-        packet = next(_packets(container, stream, Damage()), None)
-        if packet and packet.is_keyframe and packet.pts is not None and clock.slot(packet.pts) <= slot:
+        packet = next(_packets(container, stream, clock, Damage()), None)
+        if packet and packet.pts is not None and _is_entry(packet) and clock.slot(packet.pts) <= slot:
             container.seek(sought, stream=stream)  # that packet again
             return packet.pts
     return None
@@ -152,7 +88,9 @@ def decode_needed(
     `begin` is what `seek_before` gave. Pictures that precede that keyframe are left out: they may refer
     to others that were not decoded.
     """
-    packets = _packets(container, stream, damage)
+    packets = _packets(container, stream, clock, damage)
+    if clock.timed and container.format.name != MP4:  # its edits go back for what they need
+        packets = continuous(packets, clock, damage)
     planned: skip.Plan
     if every_frame or not clock.timed:
         planned = ((packet, skip.WHOLE) for packet in packets)
@@ -164,20 +102,68 @@ def decode_needed(
     return _placed(frames, clock, damage, clock.origin if begin is None else begin)
 
 
-def clock_face(seconds: float) -> str:
-    """Minutes and seconds, such as 44:59."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def _packets(container, stream, damage: Damage) -> Iterator[av.Packet]:
+def _open(path: Path) -> av.container.InputContainer:
+    """Open a file; of an MP4 that was cut within a fragment, the whole ones before it."""
+    name, refused = str(path.absolute()), "is not a video, or its beginning is lost"
     try:
-        for packet in container.demux(stream):
-            if packet.size:  # the last one is empty
-                yield packet
+        return av.open(name, options=OPTIONS, metadata_errors="replace")
     except av.error.FFmpegError:
-        damage.broken = True
-    except IndexError:
-        pass  # past the last packet PyAV trips over streams that appeared on the way
+        with path.open("rb") as file:
+            end, boxes = whole_boxes(file, path.stat().st_size)
+    if {b"moov", b"moof"} <= boxes:
+        try:
+            return av.open(f"subfile,,start,0,end,{end},,:{name}", metadata_errors="replace")
+        except av.error.FFmpegError:
+            refused = "its fragments cannot be read"
+    elif b"ftyp" in boxes and b"moov" not in boxes:
+        refused = "is cut short: its index (moov), which stands at the end, is missing"
+    raise InputError(refused, path, "get the whole file")
+
+
+def _is_entry(packet: av.Packet) -> bool:
+    """Whether decoding can begin here; pre-roll before an edit is decoded, but never shown."""
+    return packet.is_keyframe and not packet.is_discard
+
+
+def _times_are_guesses(path: str | Path, stream) -> bool:
+    """Whether presentation times are decoding times: the order of display contradicts them.
+
+    An MP4 without a composition table (ctts) is such a file where its codec reorders frames.
+    """
+    if not stream.codec_context.has_b_frames:
+        return False
+    with _open(Path(path)) as container:
+        again = container.streams[stream.index]
+        packets = list(islice((packet for packet in container.demux(again) if packet.size), GUESS_PACKETS))
+        if any(packet.pts is None or packet.pts != packet.dts for packet in packets):
+            return False
+        frames = [frame for packet in packets for frame in _decode(again.codec_context, packet, Damage())]
+    times = [frame.pts for frame in frames if frame.pts is not None]
+    return any(later < earlier for earlier, later in pairwise(times))
+
+
+def _packets(container, stream, clock: Clock, damage: Damage) -> Iterator[av.Packet]:
+    """The packets of the video; when sound comes beside it is noted."""
+    origin = float(clock.origin * clock.tick)
+    sound = {other.index: float(other.time_base) for other in container.streams.audio}
+    retries = 0
+    while retries < RETRIES:
+        try:
+            for packet in container.demux():
+                retries = 0
+                if packet.stream_index == stream.index:
+                    if packet.size:  # the last one is empty
+                        yield packet
+                elif packet.stream_index in sound and packet.pts is not None:
+                    damage.heard.add(int(packet.pts * sound[packet.stream_index] - origin))
+            return
+        except av.error.BlockingIOError:  # damage in MPEG-TS; what follows can be read
+            retries += 1
+        except av.error.FFmpegError:
+            break
+        except IndexError:
+            return  # past the last packet PyAV trips over streams that appeared on the way
+    damage.broken = True
 
 
 def _decoded(planned: skip.Plan, stream, damage: Damage) -> Iterator[av.VideoFrame]:
@@ -229,19 +215,43 @@ def _placed(
     frames: Iterable[tuple[int, av.VideoFrame]], clock: Clock, damage: Damage, expected: int
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Leave out frames with impossible times, and note where pictures are missing, from `expected` on."""
-    gap, latest, previous = clock.whole_ticks(GAP_SECONDS), math.inf, -math.inf
-    if clock.promised_end:
-        latest = clock.origin + clock.whole_ticks(clock.promised_end + STRAY_SECONDS)
-    for ticks, frame in frames:
+    gap = clock.whole_ticks(BROADCAST_GAP_SECONDS if clock.may_jump else GAP_SECONDS)
+    leap, previous = clock.whole_ticks(LEAP_SECONDS), None
+    source = iter(frames)
+    waiting: deque[tuple[int, av.VideoFrame]] = deque()
+    while waiting or (waiting := deque(islice(source, 1))):
+        ticks, frame = waiting.popleft()
         hole = ticks - expected
-        if ticks < previous or hole > clock.longest or ticks > latest:
+        if hole > leap:
+            waiting.extend(islice(source, STRAY_FRAMES - len(waiting)))
+        backwards = previous is not None and ticks < previous
+        if backwards or (hole > leap and _is_stray(ticks, hole, waiting, clock)):
             damage.misplaced += 1
             continue
-        if hole > gap:
+        if hole > gap and _is_lost(expected, ticks, clock, damage):
             lasts, since = float(hole * clock.tick), clock_face(clock.seconds(expected))
             damage.holes.append(f"no picture for {lasts:.0f} s from {since}")
         previous, expected = ticks, ticks + clock.duration(frame)
         yield ticks, frame
+
+
+def _is_stray(ticks: int, hole: int, following: Iterable[tuple[int, av.VideoFrame]], clock: Clock) -> bool:
+    """Whether a frame far ahead has a wrong time: what follows comes before it, or nothing does."""
+    before = [other < ticks for other, _ in following]
+    if before or clock.promised_end is None:
+        return hole > clock.longest or sum(before) > len(before) / 2
+    return clock.seconds(ticks) > clock.promised_end + STRAY_SECONDS
+
+
+def _is_lost(since: int, until: int, clock: Clock, damage: Damage) -> bool:
+    """Whether pictures are missing, and not one stays: sound is missing, too, or there is other damage.
+
+    Broadcasts have no pictures that stay.
+    """
+    if clock.may_jump or damage.of_a_part or not damage.heard:
+        return clock.may_jump or damage.of_a_part or damage.is_visible
+    seconds = range(int(clock.seconds(since)) + 1, int(clock.seconds(until)))
+    return len(damage.heard.intersection(seconds)) < len(seconds) / 2
 
 
 def _check_file(path: Path) -> None:
@@ -249,26 +259,6 @@ def _check_file(path: Path) -> None:
         raise InputError("no such file", path, "check the path")
     if path.is_dir():
         raise InputError("is a folder", path, "name a video file")
-    if path.stat().st_size == 0:
+    if os.path.getsize(path) == 0:
         raise InputError("is empty", path, "get it again")
     path.open("rb").close()  # permissions
-
-
-def _origin(container, stream) -> int:
-    """The container's start in ticks; the stream's own when they differ by rounding only."""
-    if container.start_time is None:
-        return stream.start_time or 0
-    origin = round(Fraction(container.start_time, MICROSECONDS) / stream.time_base)
-    own = stream.start_time
-    return own if own is not None and abs(own - origin) <= 1 else origin
-
-
-def _promised_end(container, stream, zero_seconds: float) -> float | None:
-    """Seconds from the origin to the end in the headers; `zero_seconds`: where a stored 0 is."""
-    if stream.duration:
-        return float(((stream.start_time or 0) + stream.duration) * stream.time_base) + zero_seconds
-    stored = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", stream.metadata.get("DURATION", ""))
-    if stored:  # Matroska's tag is the time of the end
-        hours, minutes, seconds = map(float, stored.groups())
-        return 3600 * hours + 60 * minutes + seconds + zero_seconds
-    return container.duration / MICROSECONDS if container.duration else None

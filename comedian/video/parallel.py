@@ -15,7 +15,7 @@ import numpy as np
 
 from comedian.errors import InputError
 from comedian.recipes.frames import FramesRecipe
-from comedian.video.decode import Clock, open_video, seek_before
+from comedian.video.decode import clock_of, open_video, seek_before
 from comedian.video.sample import sample_frames, sample_stretch
 from comedian.video.workers import obey_parent, signals_held
 
@@ -73,8 +73,9 @@ def _stretches(
     if longest < shortest:
         return []
     with open_video(path) as (container, stream):
-        clock = Clock(container, stream, fps, sampling)
-        slots = int((clock.promised_end or 0.0) * fps)
+        clock = clock_of(path, container, stream, fps, sampling)
+        last = seek_before(container, stream, clock, int((clock.promised_end or 0.0) * fps))
+        slots = 0 if last is None else clock.slot(last) + 1  # what headers promise may be years
         length = min(max(round(slots / processes), shortest), longest)
         keyframes = (seek_before(container, stream, clock, slot) for slot in range(length, slots, length))
         firsts = sorted({0, *(clock.slot(ticks) for ticks in keyframes if ticks is not None)})

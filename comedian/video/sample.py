@@ -6,6 +6,7 @@ where the origin is the container's start, as a player counts. "ffmpeg" sampling
 """
 
 import math
+import os
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from av.video.reformatter import VideoReformatter
 
 from comedian.errors import InputError
 from comedian.recipes.frames import FramesRecipe
-from comedian.video.decode import Clock, Damage, clock_face, decode_needed, open_video, seek_before
+from comedian.video.clock import Clock
+from comedian.video.damage import Damage, clock_face
+from comedian.video.decode import clock_of, decode_needed, open_video, seek_before
+from comedian.video.upright import orientation
 
 SAMPLINGS = ("screen", "ffmpeg")
 TOLERATED_SECONDS = 1.0  # a video may end this much before its headers say
@@ -52,17 +56,17 @@ def probe(path: str | Path) -> VideoInfo:
         InputError: missing, empty, not a video, or no frame of it can be decoded.
     """
     with open_video(path) as (container, stream):
-        clock, damage = Clock(container, stream), Damage()
+        clock, damage = clock_of(path, container, stream), Damage()
         _, frame = next(decode_needed(container, stream, clock, damage, every_frame=True), (0, None))
         if frame is None:
             raise _no_frame(path)
-        turns, rate = _quarter_turns(frame), stream.average_rate
+        transposed, rate = orientation(frame).transposed, stream.average_rate
         return VideoInfo(
             path=Path(path),
             duration_seconds=clock.promised_end,
-            width=frame.height if turns % 2 else frame.width,
-            height=frame.width if turns % 2 else frame.height,
-            rotation=90 * turns,
+            width=frame.height if transposed else frame.width,
+            height=frame.width if transposed else frame.height,
+            rotation=90 * round(frame.rotation / 90) % 360,
             fps=float(rate) if rate else None,
             codec=stream.codec_context.name,
         )
@@ -113,12 +117,14 @@ def _sample(
 ) -> Generator[tuple[float, np.ndarray], None, None]:
     damage, convert, ticks = Damage(), Converter(path, size), None
     with open_video(path, threads) as (container, stream):
-        clock = Clock(container, stream, *grid)
+        size_before = os.path.getsize(path)
+        clock = clock_of(path, container, stream, *grid)
         frames = decode_needed(container, stream, clock, damage, every_frame)
         for ticks, frame in _on_screen(frames, clock, damage):
             yield clock.seconds(ticks), convert(frame)
     if ticks is None:
         raise _no_frame(path)
+    damage.growing = os.path.getsize(path) != size_before
     if str(damage):
         on_damage(str(damage))
 
@@ -130,9 +136,9 @@ def sample_stretch(
 
     None where that cannot be told from a part: it is damaged, or the container cannot be entered there.
     """
-    damage, convert, begin = Damage(), Converter(path, size), None
+    damage, convert, begin = Damage(of_a_part=True), Converter(path, size), None
     with open_video(path) as (container, stream):
-        clock = Clock(container, stream, fps, sampling)
+        clock = clock_of(path, container, stream, fps, sampling)
         if slots[0]:
             begin = seek_before(container, stream, clock, slots[0])
             if begin is None:
@@ -162,9 +168,18 @@ def _on_screen(
     if shown is None:
         return
     yield from repeat(shown, int(min(clock.slot(end), last)) - slot)
-    promised, reached = clock.promised_end, clock.seconds(end)
-    if promised and promised - reached > TOLERATED_SECONDS:
-        damage.early_end = f"ends at {clock_face(reached)} of {clock_face(promised)}"
+    damage.early_end = _early_end(clock, clock.seconds(end), damage)
+
+
+def _early_end(clock: Clock, reached: float, damage: Damage) -> str:
+    """Where pictures, and sound, end before it was promised, in a file that was cut short; else ""."""
+    if clock.cut_short is False or damage.jumps:
+        return ""
+    promised, heard = clock.promised_end, max(damage.heard, default=0) + 1.0
+    if promised is None:
+        return f"cut off at {clock_face(reached)}" if clock.cut_short else ""
+    early = promised - max(reached, heard) > TOLERATED_SECONDS
+    return f"ends at {clock_face(reached)} of {clock_face(promised)}" if early else ""
 
 
 class Converter:
@@ -181,8 +196,8 @@ class Converter:
         return self._rgb
 
     def _convert(self, frame: av.VideoFrame) -> np.ndarray:
-        turns = _quarter_turns(frame)
-        width, height = reversed(self._size) if turns % 2 else self._size
+        upright = orientation(frame)
+        width, height = reversed(self._size) if upright.transposed else self._size
         try:
             scaled = self._reformatter.reformat(
                 frame, width, height, format="rgb24", interpolation="BICUBIC", threads=1
@@ -190,12 +205,7 @@ class Converter:
         except av.error.FFmpegError:
             what = f"pictures of kind {frame.format.name} cannot be turned into RGB"
             raise InputError(what, self._path, "convert it with ffmpeg") from None
-        return np.ascontiguousarray(np.rot90(scaled.to_ndarray(), turns))
-
-
-def _quarter_turns(frame: av.VideoFrame) -> int:
-    """Counterclockwise quarter turns that put a stored picture upright."""
-    return round(frame.rotation / 90) % 4
+        return upright(scaled.to_ndarray())
 
 
 def _no_frame(path: str | Path) -> InputError:

@@ -89,7 +89,7 @@ def test_stretches_are_neither_short_nor_large_and_begin_with_keyframes(videos):
 def test_damage_is_told_once_and_holds_no_other_frames(videos, tmp_path):
     cut, bad = tmp_path / "cut.mkv", tmp_path / "bad.mkv"
     cut.write_bytes(videos["h264.mkv"].read_bytes()[:-4000])
-    hole = encode(tmp_path / "hole.mkv", steady(50) + steady(50, start=14))
+    hole = encode(tmp_path / "hole.mkv", steady(50) + steady(50, start=14), sound_seconds=2)
     data, draw = bytearray(MATCH.read_bytes()), random.Random(0)
     for _ in range(5):
         data[draw.randrange(len(data) // 2, len(data))] ^= 0xFF

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comedian.errors import InputError
-from comedian.video.decode import Clock, Damage, decode_needed, open_video
+from comedian.video.clock import Clock
+from comedian.video.damage import Damage
+from comedian.video.decode import decode_needed, open_video
 from comedian.video.sample import probe, sample_frames
 from comedian.video.skip import MAX_REORDER, NOT, _needed, plan
 from tests.make_video import encode, encode_sound, number_in, steady
@@ -210,24 +212,30 @@ def test_before_a_late_picture_the_first_stands_in(tmp_path):
     assert frames[0] is frames[3]
 
 
-@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
-def test_rotated_pictures_come_upright(tmp_path, rotation):
-    """A display rotation turns counterclockwise, as FFmpeg defines it."""
+ROTATIONS = {(1, 0, 0, 1): 0, (0, 1, -1, 0): 270, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 90}
+MIRRORED = [(-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)]
+
+
+@pytest.mark.parametrize("matrix", [*ROTATIONS, *MIRRORED])
+def test_pictures_come_as_the_display_matrix_shows_them(tmp_path, matrix):
+    """All eight of a, b, c, d: a stored column x and row y is shown at a·x + c·y, b·x + d·y."""
 
     def bright_corner(number):
         rgb = np.zeros((64, 96, 3), np.uint8)
         rgb[:32, :48] = 255
         return rgb
 
-    path = encode(tmp_path / "turned.mp4", steady(3), rotation=rotation, pictures=bright_corner)
+    path = encode(tmp_path / "turned.mp4", steady(3), matrix=matrix, pictures=bright_corner)
+    a, b, c, d = matrix
     info = probe(path)
-    assert info.rotation == rotation % 360
-    assert (info.width, info.height) == ((64, 96) if rotation % 180 else (96, 64))
+    assert (info.width, info.height) == ((64, 96) if a == 0 else (96, 64))
+    assert info.rotation == ROTATIONS.get(matrix, info.rotation)
     (_, rgb), *_ = sample_frames(path, 25, size=(120, 80))
     assert rgb.shape == (80, 120, 3)
-    quarters = rgb.reshape(2, 40, 2, 60, 3).mean(axis=(1, 3, 4))
-    upright = np.rot90(np.array([[1, 0], [0, 0]]), rotation // 90)
-    assert np.array_equal(quarters > 128, upright == 1)
+    quarters = rgb.reshape(2, 40, 2, 60, 3).mean(axis=(1, 3, 4)) > 128
+    column, row = a + c < 0, b + d < 0  # where the corner at the top left goes
+    assert np.argwhere(quarters).tolist() == [[row, column]]
+    assert probe(path).rotation % 90 == 0
 
 
 def test_the_whole_picture_is_stretched(videos):
@@ -266,7 +274,7 @@ def test_bad_files_are_input_errors(tmp_path, videos):
         text: "is not a video",
         tmp_path / "notes.txt": "is not a video",
         still: "is not a video",
-        cut: "is not a video, or its beginning is lost",
+        cut: "is cut short: its index",
         encode_sound(tmp_path / "sound.m4a"): "has no video in it",
     }
     for path, message in cases.items():
@@ -336,14 +344,14 @@ def test_lost_packets_are_told(tmp_path):
 
 
 def test_a_hole_is_told(tmp_path):
-    path = encode(tmp_path / "hole.mkv", steady(50) + steady(50, start=14))
+    path = encode(tmp_path / "hole.mkv", steady(50) + steady(50, start=14), sound_seconds=2)
     numbers, said = heard(path)
     assert said == "damaged: no picture for 12 s from 0:02"
-    assert numbers[4:29] == [49] * 24 + [50]
+    assert numbers.count(49) in (23, 24, 25)
 
 
 def test_damage_is_never_silent(tmp_path):
-    path = encode(tmp_path / "hole.mkv", steady(5) + steady(5, start=14))
+    path = encode(tmp_path / "hole.mkv", steady(5) + steady(5, start=14), sound_seconds=1)
     with pytest.warns(UserWarning, match="no picture"):
         list(sample_frames(path, size=SIZE))
 
