@@ -3,6 +3,8 @@
 `from comedian.cli._start import nms` gives a function that does that for `nms`, and so for each command.
 """
 
+import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -13,10 +15,18 @@ from ._streams import prepare_streams
 
 def start(name: str) -> None:
     """Run the command of a name, as its Python function is called, with this process's command line."""
+    _name_files_in_utf8()
     end_at_once()
     prepare_streams()
     module = "_umbrella" if name == "comedian" else name
     import_module(f".{module}", __package__).main()
+
+
+def _name_files_in_utf8() -> None:
+    """Begin again in Python's UTF-8 mode where the locale has file names and arguments read otherwise."""
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def __getattr__(name: str) -> Callable[[], None]:

@@ -26,11 +26,11 @@ def read_classes(text: str) -> tuple[str, ...]:
     else:
         lines = [name.strip() for name in text.split(",")]
     classes = tuple(filter(None, lines))
+    if classes and re.match(r"[\[{]\s*(\"|$)", classes[0]):
+        raise InputError("is JSON", text, "give one class a line")
     if not classes or len({_canonical(name) for name in classes}) < len(classes):
         what = "names a class twice" if classes else "names no class"
         raise InputError(what, text, "name each class once, one a line or separated by commas")
-    if re.match(r"[\[{]\s*(\"|$)", classes[0]):
-        raise InputError("is JSON", text, "give one class a line")
     return classes
 
 

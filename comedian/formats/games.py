@@ -157,7 +157,11 @@ def _numbered_in(folder: Path, suffixes: frozenset[str]) -> dict[int, list[Path]
 
 
 def _known_half(path: Path) -> int:
-    """The half of a file; InputError where its name says a third period or later."""
+    """The half of a file; InputError where its name says a third period or later, or is not in UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError("has a path that is not in UTF-8", path, "rename it") from None
     if half_number(path) > LAST_HALF:
         _refuse_period(path)
     return half_number(path)

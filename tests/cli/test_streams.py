@@ -82,8 +82,27 @@ def test_only_the_pipe_of_stdout_ends_a_command_quietly():
 def test_text_is_utf8_whatever_the_locale():
     Path("spots.jsonl").write_text(json.dumps(SPOT | {"video": "Köln"}, ensure_ascii=False) + "\n", "utf-8")
     plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    for line in ("nms spots.jsonl", "nms < spots.jsonl", "nms spots.jsonl -o out; cat out"):
+    lines = (
+        "nms spots.jsonl",
+        "nms < spots.jsonl",
+        "nms spots.jsonl -o out; cat out",
+        "cp spots.jsonl ü; nms ü",
+    )
+    for line in lines:
         assert json.loads(shell(line, **plain).stdout.decode("utf-8"))["video"] == "Köln"
+
+
+def test_files_are_named_in_utf8_whatever_the_locale():
+    """Labels lie in a folder whose name is in a list and in the spots."""
+    Path("Köln").mkdir()
+    Path("Köln/Labels-v2.json").write_bytes(Path("g/Labels-v2.json").read_bytes())
+    Path("list.txt").write_text("Köln\n", "utf-8")
+    Path("spots.jsonl").write_text(
+        json.dumps(SPOT | {"video": "Köln/1_x.mkv", "position_ms": 1000}), "utf-8"
+    )
+    for options in ("", "--labels .", "--games list.txt"):
+        done = shell(f"evaluate spots.jsonl {options} --classes Goal", LC_ALL="C", PYTHONUTF8="0")
+        assert json.loads(done.stdout)["metrics"]["tight"]["a_mAP"] == 1.0
 
 
 @pytest.mark.parametrize("line", ["nms spots.jsonl -o /dev/stdout", "nms spots.jsonl -o /dev/fd/1"])

@@ -1,5 +1,7 @@
 """Which games files, folders and lists name."""
 
+import os
+
 import pytest
 
 from comedian.errors import InputError
@@ -128,3 +130,11 @@ def test_periods_after_the_second_are_said(tree, name):
     root = tree("G/1_224p.mkv", "G/2_224p.mkv", f"G/{name}")
     with pytest.raises(InputError, match=rf"{name}: is named as a period other than the halves 1 and 2"):
         find_games([root / "G"], VIDEO_SUFFIXES)
+
+
+def test_paths_that_are_not_in_utf8_are_refused(tree):
+    """No spot, frames file or list could name them."""
+    root = tree("G/1_224p.mkv")
+    (root / "G").rename(root / os.fsdecode(b"M\xe1laga"))
+    with pytest.raises(InputError, match="has a path that is not in UTF-8; rename it"):
+        find_games([root], VIDEO_SUFFIXES)
