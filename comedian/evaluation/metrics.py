@@ -21,6 +21,7 @@ from comedian.evaluation.cells import (
 )
 from comedian.evaluation.remarks import (
     is_on_match_clock,
+    remark_bare,
     remark_cells,
     remark_classes,
     remark_match_clock,
@@ -60,7 +61,7 @@ def evaluate(
         InputError: a position lies two hours or more before its half.
     """
     targets, predictions = Cells(classes, framerate), Cells(classes, framerate)
-    absent, halves_missed, late, num_games = [], [], [], 0
+    absent, halves_missed, bare, late, num_games = [], [], [], [], 0
     outside = Outside()
     for number, game in enumerate(games):
         num_games += 1
@@ -69,7 +70,9 @@ def evaluate(
         put_actions(targets, number, game.actions)
         for spot in game.spots:
             predictions.put(number, spot["half"], spot["label"], spot["position_ms"], spot["confidence"])
-        missed = {action.half for action in game.actions} & {1, 2} - {spot["half"] for spot in game.spots}
+        labelled, spotted = _halves_of(game)
+        missed = labelled - spotted
+        bare += [f"half {half} of {game.name}" for half in sorted(spotted - labelled)]
         if not game.spots:
             absent.append(game.name)
         elif missed:
@@ -84,11 +87,19 @@ def evaluate(
         "warnings": [
             *remark_missing("game", absent),
             *remark_missing("half", halves_missed),
+            *remark_bare(bare),
             *remark_match_clock(late),
             *remark_cells(targets, predictions, outside),
             *remark_classes(scored, classes, max(len(METRICS[metric]) for metric in metrics)),
         ],
     }
+
+
+def _halves_of(game: GameResult) -> tuple[set[int], set[int]]:
+    """The halves, 1 and 2 alone, that have labels and that have spots."""
+    known = {1, 2}
+    labelled = {action.half for action in game.actions} & known
+    return labelled, {spot["half"] for spot in game.spots} & known
 
 
 def score(

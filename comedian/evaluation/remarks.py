@@ -21,6 +21,11 @@ def remark_missing(what: str, names: list[str]) -> list[str]:
     return [f"{count} with labels but no spot, counted as missed: {some_of(names)}"] if names else []
 
 
+def remark_bare(names: list[str]) -> list[str]:
+    """Of halves that have spots and no label."""
+    return [f"no label, so that every spot is wrong, in {some_of(names)}"] if names else []
+
+
 def is_on_match_clock(actions: Iterable[Action]) -> bool:
     """Whether all actions of half 2 lie past its 45 minutes: their clock was not set back."""
     positions_ms = [action.position_ms for action in actions if action.half == LAST_HALF]

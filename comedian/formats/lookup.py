@@ -12,7 +12,7 @@ from comedian.errors import InputError, some_of
 from comedian.formats.actions import Action
 from comedian.formats.games import read_list
 from comedian.formats.labels import read_label_sets
-from comedian.formats.naming import LAST_HALF, Parts, named, parts, stem
+from comedian.formats.naming import LAST_HALF, Parts, half_number, named, parts, stem
 from comedian.formats.soccernet import soccernet_game
 from comedian.formats.soccernet_labels import GAME_PARTS, LABELS_NAME, LABELS_NAMES
 
@@ -162,13 +162,23 @@ def _of_game(file: Path, game: Parts) -> list[Action]:
     """The actions of a game from the file found for it, which may be for other videos, too."""
     sets = read_label_sets(file)
     if not set(sets) - {""}:
-        return sets.get("", [])
+        actions = sets.get("", [])
+        _check_own(file, actions)
+        return actions
     found = _by_game(sets, file)
     key = _find([game, game[:-1]], found)
     if key is None:
         what = f"names {some_of(sorted(sets))}, not {'/'.join(game[-GAME_PARTS:])}"
         raise InputError(what, file, "name videos in it by the ends of their paths")
     return found[key]
+
+
+def _check_own(file: Path, actions: list[Action]) -> None:
+    """Refuse labels of another half than the file's name says, as that of `2_224p.mkv.json` does."""
+    own = half_number(file.stem, 0)
+    if other := {action.half for action in actions} - {own} if own else ():
+        what = f"is of half {own} by its name, and holds labels of half {min(other)}"
+        raise InputError(what, file, f"write half {own} in it")
 
 
 def _by_game(sets: dict[str, list[Action]], file: Path) -> dict[Parts, list[Action]]:

@@ -52,6 +52,18 @@ def test_labels_beside_the_videos_or_by_game_are_the_same(run, words, tiny, tmp_
     ]
 
 
+def test_weights_do_not_go_over_the_labels_that_were_found(run, words, tiny, tmp_path):
+    shutil.copytree(tiny.labels, tmp_path / "labels")
+    labels = next((tmp_path / "labels").rglob("Labels-v2.json"))
+    before = labels.read_bytes()
+    line = words("finetune", labels)
+    line[line.index("--labels") + 1] = str(tmp_path / "labels")
+    status, out, err = run(main, *line)
+    assert (status, out) == (1, "")
+    assert "Labels-v2.json: is also an input; write somewhere else" in err
+    assert labels.read_bytes() == before
+
+
 def test_labels_outside_the_classes_are_said(run, words, tmp_path):
     line = [word for word in words("finetune", tmp_path / "a.safetensors") if word != "--quiet"]
     status, _, err = run(main, *line, "--set", 'classes=["Goal"]', "--epochs", 1)

@@ -291,6 +291,7 @@ def test_labels_that_people_wrote_otherwise_are_quoted_with_the_class():
     [
         ([Action(1, 0, "Goal", "Not shown")], "visibility 'Not shown' counts as visible; only 'not shown'"),
         ([Action(1, -400, "Goal")], "1 negative position: they fall into the first frame"),
+        ([Action(2, 0, "Goal")], "no label, so that every spot is wrong, in half 1 of game"),
         ([Action(3, 0, "Goal")], "periods after the second do not count: 1 action, 0 spots left out"),
         (
             [Action(1, 0, "Goal"), Action(2, 2_701_000, "Goal"), Action(2, 2_900_000, "Foul")],

@@ -135,3 +135,15 @@ def test_ball_spotting_has_one_file_a_game(tmp_path, where):
     put(tmp_path / "l/s/G/Labels-v2.json", 8)
     with pytest.raises(InputError, match=r"G: holds Labels-v2.json and Labels-ball.json; .*--labels FILE"):
         Labels([video], None if where == "beside" else tmp_path)
+
+
+@pytest.mark.parametrize("name", ["2_224p.mkv.json", "half2.json", "2.json"])
+def test_labels_of_another_half_than_their_file_is_called_by_are_refused(tmp_path, name):
+    video = str(tmp_path / name.removesuffix(".json").removesuffix(".mkv")) + ".mkv"
+    put(tmp_path / name, 1, half=2)
+    assert goals(Labels([video]), video) == [Action(2, 1, "Goal")]
+    put(tmp_path / name, 1, half=1)
+    with pytest.raises(
+        InputError, match=f"{name}: is of half 2 by its name, and holds labels of half 1; write"
+    ):
+        goals(Labels([video]), video)
