@@ -81,4 +81,7 @@ def shown(value: object) -> str:
 def _of_text(value: object) -> int | float:
     if not isinstance(value, str):
         raise ValueError
-    return int(value) if value.strip().lstrip("+-").isdecimal() else float(value)
+    try:
+        return int(value)
+    except ValueError:
+        return float(value)

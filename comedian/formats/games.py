@@ -150,7 +150,7 @@ def _numbered_in(folder: Path, suffixes: frozenset[str]) -> dict[int, list[Path]
     numbered: dict[int, list[Path]] = {}
     for path in filter(is_game_file, files):
         numbered.setdefault(_known_half(path), []).append(path)
-    others = [path for path in files if re.match(r"\d+_", path.name) and not is_game_file(path)]
+    others = [path for path in files if re.match(r"[03-9]_", path.name) and not is_game_file(path)]
     if numbered and others:
         _refuse_period(others[0])
     return numbered

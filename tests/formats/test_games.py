@@ -120,6 +120,11 @@ def test_halves_by_other_names_and_games_in_one_file(tree):
     ]
 
 
+def test_other_files_of_a_game_are_left_alone(tree):
+    root = tree("G/1_224p.mkv", "G/2_224p.mkv", "G/2019_highlights.mkv", "G/12_x.mkv")
+    assert found([root]) == [("G", HALVES)]
+
+
 def test_numbered_clips_are_no_halves_of_a_game(tree):
     root = tree("clips/1.mkv", "clips/2.mkv", "clips/3.mkv", "clips/10.mkv")
     assert [name for name, _ in found([root])] == ["clips/1", "clips/10", "clips/2", "clips/3"]
