@@ -25,19 +25,24 @@ def labels_of(halves: Halves, labels: Path | None) -> Labels:
 
 
 def read_actions(
-    halves: Halves, known: Labels, classes: Sequence[str], say: Callable[[str], None] = print
+    halves: Halves,
+    labels: Labels | Path | None,
+    classes: Sequence[str],
+    say: Callable[[str], None] = print,
 ) -> list[list[Action]]:
     """Actions of each half, in the order of `halves.files`.
 
     A half is looked up by the video that its frames come from, else by its game's name.
 
     Args:
+        labels: those of the halves, or where to look, as for `labels_of`.
         say: takes a remark about each kind of labels that are left out, or cannot be right.
 
     Raises:
         InputError: a half has no labels, or nobody can tell which, or no label at all is one of `classes`
             and inside its video.
     """
+    known = labels if isinstance(labels, Labels) else labels_of(halves, labels)
     games = _of_games(halves, known)
     found = [
         [action for action in actions if action.half == file.half]

@@ -12,7 +12,7 @@ from comedian.evaluation.pairing import collect, pair
 from comedian.formats.actions import Action
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from comedian.formats.lookup import Labels
-from comedian.training import actions as reading
+from comedian.training.actions import read_actions
 from tests.training.stages import open_halves, write_half
 
 CLASSES = ("Goal", "Foul")
@@ -25,10 +25,6 @@ ENTRIES = [  # game time, label, position, visibility
 PICTURES = np.zeros((20, 16, 20, 3), np.uint8)  # ten seconds
 FIRST_HALF = [Action(1, 3250, "Goal"), Action(1, 4000, "Foul", "not shown")]
 SECOND_HALF = [Action(2, 3000, "Foul"), Action(2, 9000, "Corner")]
-
-
-def read_actions(halves, labels, *more):
-    return reading.read_actions(halves, reading.labels_of(halves, labels), *more)
 
 
 def write_labels(path, entries=ENTRIES):
