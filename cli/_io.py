@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from os import PathLike
@@ -12,7 +12,7 @@ from typing import TextIO
 
 import typer
 
-from comedian.errors import InputError
+from comedian.errors import InputError, some_of
 from comedian.formats.spot import Spot
 
 SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of results_spotting.json.")
@@ -138,6 +138,26 @@ def _named(stream: str) -> Iterator[None]:
         if error.filename is None and error.errno:
             error.filename = stream
         raise
+
+
+class Skip:
+    """Takes errors of single files, says them and keeps their names; the other files go on."""
+
+    def __init__(self, command: str):
+        self.command = command
+        self.files: list[Path] = []
+
+    def __call__(self, error: InputError) -> None:
+        self.files.append(Path(error.file or ""))
+        warn(self.command, str(error))
+
+
+def say_left_out(sources: Iterable[str | Path], taken: Iterable[Path], say: Callable[[str], None]) -> None:
+    """Say what named folders hold that is not taken, though it might be meant."""
+    from comedian.formats.games import left_out
+
+    for folder, names in left_out(sources, taken).items():
+        say(f"{folder}: left out {some_of(names)}; to take a video of another kind, name it")
 
 
 def warn(command: str, message: str) -> None:

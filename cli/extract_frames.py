@@ -3,17 +3,18 @@
 import re
 from contextlib import closing
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from comedian.errors import InputError
-from comedian.formats.games import VIDEO_SUFFIXES, find_games
+from comedian.formats.games import VIDEO_SUFFIXES, files_of, find_games
 from comedian.recipes.frames import FramesRecipe
 
 from ._app import command
-from ._io import warn
+from ._io import say_left_out, warn
 from ._options import Prefer, Quiet, Root, Sampling, by_name
 from ._progress import progress
 
@@ -83,7 +84,10 @@ def extract_frames(
         warn(NAME, "--quality has no effect with --format raw")
     from comedian.video.extract import extract_all, plan
 
-    jobs = plan(find_games(sources, VIDEO_SUFFIXES, root, prefer), output)
+    games = find_games(sources, VIDEO_SUFFIXES, root, prefer)
+    jobs = plan(games, output)
+    if not quiet:
+        say_left_out(sources, files_of(games), partial(warn, NAME))
     recipe = FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality)
     kept = failed = 0
     with (

@@ -11,7 +11,7 @@ from comedian.errors import InputError
 from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
-from ._io import check_output, open_output, refuse_inputs, warn, write_spots
+from ._io import Skip, check_output, open_output, refuse_inputs, say_left_out, warn, write_spots
 from ._options import Device, Merge, Prefer, Quiet, Root, by_name, warn_ignored
 from ._progress import progress
 from ._torchrun import is_first
@@ -63,9 +63,13 @@ def spot(
     from comedian.spotting.sliding import to_spots
     from comedian.spotting.sources import average_saved, find_sources, join_halves, score_sources
 
-    halves, saved = find_sources(sources, root, prefer)
-    refuse_inputs([output, *([scores] if scores else ())], [half.path for half in halves])
     say = (lambda message: None) if quiet else (lambda message: warn("spot", message))
+    skip = Skip("spot")
+    halves, saved = find_sources(sources, root, prefer, skip)
+    if not halves and not saved:
+        raise typer.Exit(1)
+    refuse_inputs([output, *([scores] if scores else ())], files := [half.path for half in halves])
+    say_left_out(sources, [*files, *skip.files], say)
     with processes(pick_device(device)) as own_device, progress(quiet) as report:
         if saved:
             warn_ignored(context, OF_MODELS, "on saved scores", say)
@@ -73,7 +77,9 @@ def spot(
         else:
             parents, spotters, recipe = _load(model, ignored_seconds, merge, say)
             classes = spotters[0].classes
-            runs = score_sources(halves, spotters, recipe, own_device, report, say)
+            runs = score_sources(
+                halves, spotters, recipe, own_device, report, say, skip if len(files) > 1 else None
+            )
         kept = []
         with closing(runs), open_output(output) as stream:
             for run in runs:
@@ -82,6 +88,8 @@ def spot(
                     kept.append(run)
     if scores:
         write_scores(scores, join_halves(kept), classes, provenance(parents=parents))
+    if skip.files:
+        raise typer.Exit(1)
 
 
 def _load(names: list[str] | None, ignored_seconds: float | None, merge: Merge | None, say):

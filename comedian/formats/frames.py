@@ -20,7 +20,7 @@ from comedian.errors import InputError
 from comedian.formats.atomic import failing_in_words
 from comedian.formats.handles import identity_of, read_at
 from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
-from comedian.formats.naming import half_number
+from comedian.formats.naming import half_number, text_of
 from comedian.recipes.frames import FramesRecipe
 
 KIND = Kind("frames file", "comedian frames", 1, "extract-frames")
@@ -90,7 +90,7 @@ def write_frames(
                 height=size[1],
                 encoding=encoding,
                 sampling=sampling,
-                video=os.path.abspath(video),
+                video=text_of(os.path.abspath(video)),
                 video_bytes=_size_of(video),
                 half=half,
                 damage="; ".join(damage),
@@ -185,7 +185,7 @@ def whole_frames_file(
     except InputError:
         return None
     made = (file.fps, (file.width, file.height), file.encoding, file.sampling, file.video, file.video_bytes)
-    wanted = (float(fps), tuple(size), encoding, sampling, os.path.abspath(video), _size_of(video))
+    wanted = (float(fps), tuple(size), encoding, sampling, text_of(os.path.abspath(video)), _size_of(video))
     return file if made == wanted else None
 
 

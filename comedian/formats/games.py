@@ -19,8 +19,16 @@ from comedian.formats.naming import (
     half_number,
     is_game_file,
     stem,
+    text_of,
 )
 from comedian.formats.text import read_lines
+
+_BESIDE = (  # endings of files that lie beside videos, and are none
+    ".ass .bup .csv .db .docx .html .idx .ifo .ini .jpeg .jpg .json .jsonl .log .m3u8 .md .mp3 .nfo "
+    ".npy .npz .part .pdf .png .resume .safetensors .srt .sub .thm .toml .tsv .txt .url .vtt .wav .webp "
+    ".xlsx .xml .yaml .yml .zip "
+)
+COMPANIONS = FRAMES_SUFFIXES | {"", *_BESIDE.split()}
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,26 @@ class Game:
 def files_of(games: Iterable[Game]) -> list[Path]:
     """The files of all halves."""
     return [half.path for game in games for half in game.halves]
+
+
+def left_out(sources: Iterable[str | Path], taken: Iterable[Path]) -> dict[Path, list[str]]:
+    """What named folders hold beside the files that are `taken` and might be meant: of each, names in it.
+
+    Those are videos beside numbered halves, and files of a kind that is not known.
+    """
+    taken, found = set(taken), {}
+    for folder in {Path(source) for source in sources if Path(source).is_dir()}:
+        files = (path for path in sorted(folder.rglob("*")) if path not in taken and _might_be_meant(path))
+        if names := [path.relative_to(folder).as_posix() for path in files]:
+            found[folder] = names
+    return found
+
+
+def _might_be_meant(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if path.name.startswith(".") or suffix in COMPANIONS or not path.is_file():
+        return False
+    return suffix not in VIDEO_SUFFIXES or not is_game_file(path)
 
 
 def read_list(path: str | Path) -> list[str]:
@@ -131,7 +159,7 @@ def _games_in(folder: Path, name: str, suffixes: frozenset[str], prefer: str | N
     """The game of a folder, named `name`; where no file has SoccerNet's names, each is its own game."""
     if numbered := _numbered_in(folder, suffixes):
         chosen = {number: _only(paths, suffixes, prefer) for number, paths in sorted(numbered.items())}
-        return [Game(name, tuple(Half(path, number) for number, path in chosen.items()))]
+        return [Game(text_of(name), tuple(Half(path, number) for number, path in chosen.items()))]
     inside = f"{name}/" if name else ""
     loose = _files_in(folder, suffixes)
     return [_single(path, f"{inside}{path.stem}") for path in loose]
@@ -139,7 +167,7 @@ def _games_in(folder: Path, name: str, suffixes: frozenset[str], prefer: str | N
 
 def _single(path: Path, name: str) -> Game:
     """A game of one file."""
-    return Game(name, (Half(path, _known_half(path)),), folder=False)
+    return Game(text_of(name), (Half(path, _known_half(path)),), folder=False)
 
 
 def _numbered_in(folder: Path, suffixes: frozenset[str]) -> dict[int, list[Path]]:
@@ -157,11 +185,7 @@ def _numbered_in(folder: Path, suffixes: frozenset[str]) -> dict[int, list[Path]
 
 
 def _known_half(path: Path) -> int:
-    """The half of a file; InputError where its name says a third period or later, or is not in UTF-8."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise InputError("has a path that is not in UTF-8", path, "rename it") from None
+    """The half of a file; InputError where its name says a third period or later."""
     if half_number(path) > LAST_HALF:
         _refuse_period(path)
     return half_number(path)

@@ -7,12 +7,18 @@ GAME/224p.mp4                    all of GAME, as SoccerNet Ball names it
 clips/final.mkv                  all of clips/final
 """
 
+import os
 import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-VIDEO_SUFFIXES = frozenset(
-    ".mkv .mp4 .avi .mov .ts .m2ts .mts .mpg .mpeg .webm .m4v .wmv .flv .ogv .3gp .mxf".split()
+VIDEO_SUFFIXES = frozenset(  # what FFmpeg reads and people have; a playlist's segments would count twice
+    (
+        ".264 .265 .3g2 .3gp .amv .asf .avc .avi .dav .dif .divx .dv .dvr-ms .evo .f4v .flv .gif .gxf "
+        ".h264 .h265 .hevc .ismv .ivf .m1v .m2p .m2t .m2ts .m2v .m4v .mj2 .mjpeg .mjpg .mk3d .mkv .mod "
+        ".mov .mp4 .mpe .mpeg .mpg .mpv .mts .mxf .nsv .nut .obu .ogm .ogv .ps .qt .rec .rm .rmvb .tod "
+        ".tp .trp .ts .ty .vob .vro .webm .wmv .wtv .xvid .y4m "
+    ).split()
 )
 FRAMES_SUFFIXES = frozenset({".h5"})
 LAST_HALF = 2
@@ -54,6 +60,11 @@ def is_game_file(path: str | Path) -> bool:
 def half_number(path: str | Path, otherwise: int = 1) -> int:
     """The half a file holds, by its name; `otherwise` where that says none."""
     return _half(stem(path).name) or otherwise
+
+
+def text_of(path: str | Path) -> str:
+    """A path as text that any file of ours can hold: bytes that are no UTF-8 become such as \\xff."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def stem(path: str | Path) -> PurePosixPath:

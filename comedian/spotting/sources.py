@@ -12,6 +12,7 @@ from comedian import distributed
 from comedian.errors import InputError
 from comedian.formats.frames import FramesFile, Geometry
 from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, read_list
+from comedian.formats.naming import text_of
 from comedian.formats.scores import Scores, ScoresFile, is_scores_file
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
@@ -44,8 +45,14 @@ class Source:
     duration_seconds: float | None
 
 
+Skip = Callable[[InputError], None]
+
+
 def find_sources(
-    sources: Iterable[str | Path], root: str | Path | None = None, prefer: str | None = None
+    sources: Iterable[str | Path],
+    root: str | Path | None = None,
+    prefer: str | None = None,
+    skip: Skip | None = None,
 ) -> tuple[list[Source], list[ScoresFile]]:
     """Sort what was named into halves to spot, or files of saved scores; every file is looked into.
 
@@ -53,6 +60,7 @@ def find_sources(
         sources: videos, frames files, folders and lists of either, or scores files.
         root: folder that a list's lines start from.
         prefer: ending, such as "224p", of the file to take where there are several for a half.
+        skip: takes the error of a file that cannot be read, and the others go on; None raises it.
 
     Raises:
         InputError: a file cannot be read, or scores and others are named together.
@@ -62,7 +70,7 @@ def find_sources(
         if _is_frames(Path(name)) and is_scores_file(name):
             saved.append(ScoresFile(name))
         else:
-            halves += _sources_of(Path(name), root, prefer)
+            halves += _sources_of(Path(name), root, prefer, skip)
     if halves and saved:
         raise InputError("holds saved scores, others do not", saved[0].path, "spot one kind at a time")
     return halves, saved
@@ -88,6 +96,7 @@ def score_sources(
     device: torch.device,
     report: Report = silent,
     say: Callable[[str], None] = lambda message: None,
+    skip: Skip | None = None,
 ) -> Generator[Scores, None, None]:
     """Score halves one after the other; yield runs of final scores, several a half, in time order.
 
@@ -97,6 +106,7 @@ def score_sources(
         spotters: several are averaged.
         report: moves a progress bar (task, seconds done, seconds in all).
         say: takes one line about each damaged video.
+        skip: takes the error of a video that cannot be decoded, and the others go on; None raises it.
 
     Raises:
         InputError: a video cannot be decoded, or frames differ from what the model was trained on (that
@@ -105,11 +115,16 @@ def score_sources(
     for source in sources:
         _check_frames(source, spotters[0].trained_on)
 
-    def work(number: int) -> Iterator[Scores | str]:
+    def work(number: int) -> Iterator[Scores | str | InputError]:
         """Scores of a half, and after them what is to be said of it if somebody else is to say it."""
         remarks: list[str] = []
         hear = remarks.append if distributed.rank() else say
-        yield from score_source(sources[number], spotters, spot, device, hear)
+        try:
+            yield from score_source(sources[number], spotters, spot, device, hear)
+        except InputError as error:
+            if skip is None:
+                raise
+            yield error
         yield from remarks
 
     for number, items in enumerate(in_order(len(sources), work)):
@@ -118,6 +133,9 @@ def score_sources(
         for item in items:
             if isinstance(item, str):
                 say(item)
+                continue
+            if isinstance(item, InputError):
+                skip(item) if skip else None
                 continue
             report(task, item.seconds[-1], source.duration_seconds)
             yield item
@@ -196,9 +214,19 @@ def _decoders(device: torch.device) -> int:
     return max(1, cores() // distributed.world_size()) if device.type == "cuda" else 1
 
 
-def _sources_of(path: Path, root: str | Path | None = None, prefer: str | None = None) -> list[Source]:
-    games = find_games([path], _suffixes_of(path, root), root, prefer)
-    return [_source(half.path, half.number) for game in games for half in game.halves]
+def _sources_of(
+    path: Path, root: str | Path | None = None, prefer: str | None = None, skip: Skip | None = None
+) -> list[Source]:
+    found = []
+    for game in find_games([path], _suffixes_of(path, root), root, prefer):
+        for half in game.halves:
+            try:
+                found.append(_source(half.path, half.number))
+            except InputError as error:
+                if skip is None:
+                    raise
+                skip(error)
+    return found
 
 
 def _suffixes_of(path: Path, root: str | Path | None) -> frozenset[str]:
@@ -215,7 +243,7 @@ def _suffixes_of(path: Path, root: str | Path | None) -> frozenset[str]:
 
 def _source(path: Path, number: int) -> Source:
     if not _is_frames(path):
-        return Source(str(path), number, path, None, probe(path).duration_seconds)
+        return Source(text_of(path), number, path, None, probe(path).duration_seconds)
     file = FramesFile(path)
     return Source(file.video, file.half, path, file, float(file.seconds[-1]))
 

@@ -16,12 +16,14 @@ import numpy as np
 from comedian.errors import InputError
 from comedian.formats.frames import whole_frames_file, write_frames
 from comedian.formats.games import Game
+from comedian.formats.naming import text_of
 from comedian.formats.provenance import provenance
 from comedian.recipes.frames import FramesRecipe
 from comedian.video.parallel import cores, sample_apart
 from comedian.video.sample import probe
 from comedian.video.workers import obey_parent, signals_held
 
+REPORT = "COMEDIAN_TRACEBACK=1 shows where; please report it"
 POLL_SECONDS = 0.1  # between looks at how far the workers are
 _shares: MutableSequence[float] = []  # in a worker: how far each job is, shared with the parent
 
@@ -60,7 +62,7 @@ def plan(games: Iterable[Game], folder: str | Path) -> list[Job]:
     jobs: dict[Path, Job] = {}
     for game in games:
         for half in game.halves:
-            target = Path(folder) / _inside(game) / f"{half.path.stem}.h5"
+            target = Path(folder) / _inside(game) / f"{text_of(half.path.stem)}.h5"
             job = jobs.setdefault(target, Job(half.path, half.number, target))
             if job.video != half.path:
                 raise InputError(
@@ -159,6 +161,10 @@ def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: i
         outcome = Outcome(job, error=f"{error.filename or job.target}: {error.strerror or error}")
     except SystemExit:
         os._exit(1)  # everything is cleaned up; the pool would only catch it and go on
+    except Exception as error:  # whatever it is, the others go on
+        if os.environ.get("COMEDIAN_TRACEBACK"):
+            raise
+        outcome = Outcome(job, error=str(InputError(f"{type(error).__name__}: {error}", job.video, REPORT)))
     report(1.0)
     return outcome
 

@@ -15,6 +15,7 @@ from comedian.formats.frames import FramesFile
 from comedian.formats.games import Game, Half
 from comedian.formats.provenance import sha256
 from comedian.recipes.frames import FramesRecipe
+from comedian.video import extract
 from comedian.video.extract import extract_all, plan
 from comedian.video.sample import sample_frames
 from tests.make_video import encode, number_in, steady
@@ -226,3 +227,42 @@ def test_shares_grow_to_the_end(videos, tmp_path):
     assert shares == sorted(shares)
     assert len(set(shares)) > 2
     assert 0 <= shares[0] < shares[-1] <= 1
+
+
+def test_names_of_any_bytes(videos, tmp_path):
+    folder = os.fsencode(tmp_path / "in")
+    os.mkdir(folder)
+    os.symlink(os.fsencode(videos / "c.mp4"), folder + b"/1_\xff\xe9.mp4")
+    words = [*COMMAND, tmp_path / "in", "-o", tmp_path / "out", "--size", "64x36"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, check=True)
+    assert done.stdout.endswith(b"/1_\\xff\\xe9.h5\n")
+    (path,) = (tmp_path / "out").rglob("*.h5")
+    assert FramesFile(path).video.endswith("/1_\\xff\\xe9.mp4")
+
+
+def test_whatever_goes_wrong_with_one_video_the_others_go_on(videos, tmp_path, capfd, monkeypatch):
+    real = extract.probe
+
+    def probe(path):
+        if path.name == "hole.mkv":
+            raise ZeroDivisionError("a bug\nof ours")
+        return real(path)
+
+    monkeypatch.delenv("COMEDIAN_TRACEBACK", raising=False)
+    monkeypatch.setattr(extract, "probe", probe)
+    status, out, err = run(capfd, videos / "hole.mkv", videos / "c.mp4", "-o", tmp_path)
+    assert (status, out) == (1, [str(tmp_path / "c.h5")])
+    assert err == [
+        f"extract-frames: {videos}/hole.mkv: ZeroDivisionError: a bug of ours; "
+        "COMEDIAN_TRACEBACK=1 shows where; please report it"
+    ]
+
+
+def test_what_a_folder_holds_beside_is_said(videos, tmp_path, capfd):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "c.mp4").symlink_to(videos / "c.mp4")
+    (folder / "odd.xyz").symlink_to(videos / "c.mp4")
+    _, _, err = run(capfd, folder, "-o", tmp_path / "out")
+    assert err == [f"extract-frames: {folder}: left out odd.xyz; to take a video of another kind, name it"]
+    assert run(capfd, folder / "odd.xyz", "-o", tmp_path / "out")[0] == 0

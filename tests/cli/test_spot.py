@@ -171,7 +171,6 @@ CASES = {
     "a bank as frames": ("{tiny.bank}", "bank.h5: is not a frames file but comedian bank; make one with"),
     "an empty folder": ("{here}/folder", "folder: holds no video; check the path"),
     "a list of nothing": ("{here}/list.txt", "list.txt: game 'no such game' has no video in"),
-    "the last of many": ("{tiny.half} {tiny.video} {here}/text.mkv", "text.mkv: is not a video"),
     "no such model": ("{tiny.half} -m {here}/none", "none: no such weights file; check the path"),
     "a cut model": ("{tiny.half} -m {here}/cut.safetensors", "cut.safetensors: is cut short; copy or make"),
     "a spatial model": (
@@ -284,3 +283,18 @@ def test_another_process_gives_the_same_bits(spot, tiny, tmp_path):
     np.testing.assert_array_equal(here.probabilities, there.probabilities)
     np.testing.assert_array_equal(here.seconds, there.seconds)
     assert np.ptp(here.probabilities) > 0
+
+
+def test_one_bad_video_does_not_stop_the_others(tiny, tmp_path, run):
+    bad, out = tmp_path / "bad.mkv", tmp_path / "spots.jsonl"
+    bad.write_text("no video")
+    words = ["-m", tiny.spotter, "--device", "cpu", "--threshold", "0", "-o", out]
+    status, _, err = run(main, bad, tiny.video, *words)
+    assert status == 1
+    assert err.splitlines()[0].startswith(f"spot: {bad}: is not a video")
+    assert {json.loads(line)["video"] for line in out.read_text().splitlines()} == {str(tiny.video)}
+    out.unlink()
+    status, _, err = run(main, bad, *words)
+    assert status == 1
+    assert len(err.splitlines()) == 1
+    assert not out.exists(), "nothing was read"

@@ -5,7 +5,14 @@ import os
 import pytest
 
 from comedian.errors import InputError
-from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, read_list
+from comedian.formats.games import (
+    FRAMES_SUFFIXES,
+    VIDEO_SUFFIXES,
+    files_of,
+    find_games,
+    left_out,
+    read_list,
+)
 
 
 def found(sources, suffixes=VIDEO_SUFFIXES, **options) -> list[tuple[str, list[tuple[str, int]]]]:
@@ -137,9 +144,25 @@ def test_periods_after_the_second_are_said(tree, name):
         find_games([root / "G"], VIDEO_SUFFIXES)
 
 
-def test_paths_that_are_not_in_utf8_are_refused(tree):
-    """No spot, frames file or list could name them."""
+def test_paths_that_are_not_in_utf8_have_names_that_are(tree):
     root = tree("G/1_224p.mkv")
     (root / "G").rename(root / os.fsdecode(b"M\xe1laga"))
-    with pytest.raises(InputError, match="has a path that is not in UTF-8; rename it"):
-        find_games([root], VIDEO_SUFFIXES)
+    (game,) = find_games([root], VIDEO_SUFFIXES)
+    assert game.name == "M\\xe1laga"
+    assert game.halves[0].path.exists()
+
+
+@pytest.mark.parametrize("suffix", "vob dv m2t asf divx f4v m2v gif rmvb wtv y4m MTS h265".split())
+def test_a_folder_gives_whatever_ffmpeg_reads(suffix, tmp_path):
+    (tmp_path / f"match.{suffix}").touch()
+    assert [game.name for game in find_games([tmp_path], VIDEO_SUFFIXES)] == ["match"]
+
+
+def test_what_a_folder_holds_and_is_left_out(tmp_path):
+    names = "1_224p.mkv 2_224p.mkv highlights.mp4 Labels-v2.json 1.h5 odd.xyz .hidden.xyz README a/b.braw"
+    for name in names.split():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    taken = files_of(find_games([tmp_path], VIDEO_SUFFIXES))
+    assert left_out([tmp_path], taken) == {tmp_path: ["a/b.braw", "highlights.mp4", "odd.xyz"]}
+    assert left_out(taken, taken) == {}
