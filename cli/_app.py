@@ -72,14 +72,15 @@ def _guarded(function: Callable, name: str) -> Callable:
 
     @functools.wraps(function)
     def run(version: bool = False, **options: Any) -> None:
-        def work() -> None:
-            _refuse_same(options)
-            function(**options)
-
-        if status := _status(work, name):
+        if status := _status(functools.partial(_work, function, **options), name):
             sys.exit(status)
 
     return with_parameters(run, [*inspect.signature(function).parameters.values(), _version(name)])
+
+
+def _work(function: Callable, /, **options: Any) -> None:
+    _refuse_same(options)
+    function(**options)
 
 
 def _refuse_same(options: dict[str, Any]) -> None:
