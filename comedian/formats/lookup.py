@@ -17,6 +17,7 @@ from comedian.formats.soccernet import soccernet_game
 from comedian.formats.soccernet_labels import GAME_PARTS, LABELS_NAME, LABELS_NAMES
 
 EXPECTED = f"expected GAME/{LABELS_NAME}"
+BY_THE_ENDS = "name videos in it by the ends of their paths"
 Places = dict[Parts, Path | list[Action]]  # games, and their labels or where those are
 
 
@@ -71,7 +72,11 @@ class Labels:
 
     def missing(self, videos: list[str]) -> InputError:
         """What to raise where videos have no labels."""
-        return InputError(f"no labels for {some_of(videos)}", self.given, EXPECTED)
+        what = f"no labels for {some_of(videos)}"
+        if self.given is None or self.given.is_dir():
+            return InputError(what, self.given, f"{EXPECTED} or <video>.json, or name one labels file")
+        named_in_it = some_of(["/".join(game) for game in self.games])
+        return InputError(f"{what}; it is for {named_in_it}", self.given, BY_THE_ENDS)
 
 
 def check_half_known(video: str, halves: Iterable[int], actions: Iterable[Action]) -> None:
@@ -169,7 +174,7 @@ def _of_game(file: Path, game: Parts) -> list[Action]:
     key = _find([game, game[:-1]], found)
     if key is None:
         what = f"names {some_of(sorted(sets))}, not {'/'.join(game[-GAME_PARTS:])}"
-        raise InputError(what, file, "name videos in it by the ends of their paths")
+        raise InputError(what, file, BY_THE_ENDS)
     return found[key]
 
 

@@ -10,6 +10,7 @@ from comedian.errors import InputError
 
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+CONTROLS = frozenset(range(9))  # bytes that no text has in any encoding
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, unless the other half is beside it
 
 
@@ -30,6 +31,7 @@ def decode(data: bytes, place: str | Path, remedy: str) -> str:
         text = data.removeprefix(UTF8_MARK).decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        remedy = remedy if CONTROLS & set(data) else "save it as UTF-8, from the encoding that it has"
         raise InputError(f"is not a text file in UTF-8 (line {line})", place, remedy) from None
     if "\0" in text:
         raise InputError("is not a text file: it holds NUL", place, remedy)

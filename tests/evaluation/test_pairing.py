@@ -118,6 +118,10 @@ def test_a_labels_file_for_many_videos(tmp_path):
     found, remarks = pair(spots("tennis/final_1.5.mp4"), tmp_path / "val.json")
     assert [(result.name, len(result.actions)) for result in found] == [("final_1.5", 1)]
     assert len(remarks) == 1
+    with pytest.raises(
+        InputError, match=r"no labels for x.mkv; it is for final_1.5, semi; name videos in it"
+    ):
+        pair(spots("x.mkv"), tmp_path / "val.json")
 
 
 def test_a_list_counts_games_without_spots_and_leaves_others_out(labels, tmp_path):

@@ -133,7 +133,9 @@ def test_utf16_is_named(tmp_path, encoding):
 def test_other_encodings_are_told_with_their_line(tmp_path):
     path = tmp_path / "labels.json"
     path.write_bytes(json.dumps([OWN[0] | {"by": "é"}], ensure_ascii=False, indent=1).encode("cp1252"))
-    with pytest.raises(InputError, match=r"is not a text file in UTF-8 \(line 6\)"):
+    with pytest.raises(
+        InputError, match=r"is not a text file in UTF-8 \(line 6\); save it as UTF-8, from the"
+    ):
         read_labels(path)
 
 
