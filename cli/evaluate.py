@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from comedian.formats.classes import read_classes
-from comedian.formats.soccernet import RESULTS_NAME
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 from ._app import command
@@ -51,14 +50,16 @@ def evaluate(
     from comedian.evaluation import metrics as official
     from comedian.evaluation.pairing import collect, pair
     from comedian.evaluation.table import score_table
-    from comedian.formats.lookup import Labels
+    from comedian.formats.lookup import Labels, official_below
 
     wanted = _known_metrics(metrics, list(official.METRICS))
-    present = games_in(spots)
+    if labels and labels.is_dir():
+        refuse_inputs([output], official_below(labels))  # before spots that may take hours to come
+    present = games_in(spots, output)
     with open_spots(spots, "evaluate") as found:
         videos = collect(found, present)
     known = Labels(videos, labels, games)
-    refuse_inputs([output], [*known.files, *(Path(game) / RESULTS_NAME for game in present)])
+    refuse_inputs([output], known.files(None if games else videos))
     results, remarks = pair(videos, known, games is not None)
     scores = official.evaluate(results, names, wanted, fps)
     scores["warnings"] = remarks + scores["warnings"]

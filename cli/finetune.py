@@ -50,7 +50,7 @@ def finetune(
 
         def actions_of(halves):
             known = labels_of(halves, labels)
-            refuse_inputs([run.output], known.files)
+            refuse_inputs([run.output], known.files())
             return read_actions(halves, known, recipe.classes, say)
 
         actions = actions_of(halves)

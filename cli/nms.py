@@ -65,9 +65,10 @@ def nms(
             yield suppress_half(half, method, window, windows, threshold)
             del half  # before the next one is read
 
+    present = games_in(spots, output)
     with open_spots(spots, "nms") as found:
         if to == Form.soccernet:
-            videos.update((f"{game}/1", None) for game in games_in(spots))
+            videos.update((f"{game}/1", None) for game in present)
             write_soccernet((spot for half in survivors(found) for spot in half), output, videos)
         else:
             _write(survivors(found), output)

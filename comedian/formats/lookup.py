@@ -27,7 +27,6 @@ class Labels:
     Attributes:
         given: what was named as labels.
         games: path of each game, in parts.
-        files: the labels files.
     """
 
     def __init__(self, videos: Iterable[str], labels: Path | None = None, games: Path | None = None):
@@ -51,10 +50,10 @@ class Labels:
         """The games that have labels, in order."""
         return list(self._places)
 
-    @property
-    def files(self) -> list[Path]:
-        """The files that labels are read from."""
-        found = [place for place in self._places.values() if isinstance(place, Path)]
+    def files(self, videos: Iterable[str] | None = None) -> list[Path]:
+        """The files that the labels of some videos are read from, or of all games."""
+        games = self._places if videos is None else {self.game_of(video) for video in videos} - {None}
+        found = [place for game, place in self._places.items() if game in games and isinstance(place, Path)]
         return found if self.given is None or self.given.is_dir() else [self.given, *found]
 
     def game_of(self, *names: str) -> Parts | None:
@@ -95,6 +94,11 @@ def check_half_known(video: str, halves: Iterable[int], actions: Iterable[Action
             video,
             "name halves 1_….mkv and 2_….mkv, or give it labels of its own, all of half 1",
         )
+
+
+def official_below(folder: Path) -> list[Path]:
+    """SoccerNet's labels files in a folder and the folders in it."""
+    return [file for name in LABELS_NAMES for file in sorted(folder.rglob(name))]
 
 
 def labels_beside(video: str | Path) -> Path | None:

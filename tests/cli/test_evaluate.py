@@ -223,3 +223,20 @@ def test_scores_do_not_go_over_the_labels_that_were_found(run, tmp_path, where):
         assert (status, out) == (1, "")
         assert "is also an input" in err
     assert labels.read_text() == '{"annotations": []}'
+
+
+def test_scores_may_be_written_again_beside_labels(run, tmp_path):
+    """They are JSON in the folder of labels, but no labels of these videos."""
+    (tmp_path / "g.json").write_text('{"half": 1, "position_ms": 0, "label": "Goal"}')
+    (tmp_path / "spots.jsonl").write_text(lines([SPOTS[0] | {"video": "g.mkv", "half": 1}]))
+    for _ in range(2):
+        assert run(tmp_path / "spots.jsonl", "--labels", tmp_path, "-o", tmp_path / "s.json")[0] == 0
+    assert run(tmp_path / "spots.jsonl", "--labels", tmp_path, "-o", tmp_path / "g.json")[0] == 1
+
+
+def test_labels_in_a_folder_are_safe_before_spots_are_read(run, tmp_path):
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g/Labels-v2.json").write_text('{"annotations": []}')
+    (tmp_path / "spots.jsonl").write_text("no spots")
+    _, _, err = run(tmp_path / "spots.jsonl", "--labels", tmp_path, "-o", tmp_path / "g/Labels-v2.json")
+    assert "Labels-v2.json: is also an input" in err

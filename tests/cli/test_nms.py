@@ -202,3 +202,13 @@ def test_confidences_that_are_no_fractions_are_said(run, tmp_path):
     status, out, err = run(tmp_path / "spots.jsonl")
     assert (status, out.count("\n")) == (0, 1)
     assert err.startswith("nms: 2 confidences lie outside 0…1 (-2.2 to 90); --threshold and evaluate take")
+
+
+def test_spots_do_not_go_over_results_in_a_folder(run, file, tmp_path):
+    assert run(file, "--to", "soccernet", "-o", tmp_path / "r")[0] == 0
+    results = next((tmp_path / "r").rglob("results_spotting.json"))
+    before = results.read_bytes()
+    status, out, err = run(tmp_path / "r", "-o", results)
+    assert (status, out) == (1, "")
+    assert "results_spotting.json: is also an input" in err
+    assert results.read_bytes() == before

@@ -131,7 +131,7 @@ def test_ball_spotting_has_one_file_a_game(tmp_path, where):
     video = str(tmp_path / "l/s/G/224p.mp4")
     labels = Labels([video], None if where == "beside" else tmp_path)
     assert goals(labels, video) == [Action(1, 7, "Goal")]
-    assert labels.files == [tmp_path / "l/s/G/Labels-ball.json"]
+    assert labels.files() == [tmp_path / "l/s/G/Labels-ball.json"]
     put(tmp_path / "l/s/G/Labels-v2.json", 8)
     with pytest.raises(InputError, match=r"G: holds Labels-v2.json and Labels-ball.json; .*--labels FILE"):
         Labels([video], None if where == "beside" else tmp_path)
