@@ -3,6 +3,7 @@
 import errno
 import functools
 import inspect
+import math
 import os
 import re
 import sys
@@ -72,13 +73,17 @@ def _guarded(function: Callable, name: str) -> Callable:
 
     @functools.wraps(function)
     def run(version: bool = False, **options: Any) -> None:
-        if status := _status(functools.partial(_work, function, **options), name):
+        if status := _status(functools.partial(_call, function, **options), name):
             sys.exit(status)
 
     return with_parameters(run, [*inspect.signature(function).parameters.values(), _version(name)])
 
 
-def _work(function: Callable, /, **options: Any) -> None:
+def _call(function: Callable, /, **options: Any) -> None:
+    """Call a command's function, if its options can be meant."""
+    for key, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{value} is not a number", f"--{key.replace('_', '-')}", "give a finite one")
     _refuse_same(options)
     function(**options)
 

@@ -27,7 +27,9 @@ METRICS = typer.Option(metavar="METRIC,…", help="Some of tight,loose,at1,at2,a
 CLASSES = typer.Option(
     metavar="NAME,…|FILE", help="File of class names, or names with commas [default: SoccerNet's 17]."
 )
-FPS = typer.Option("--fps", "--framerate", min=1, metavar="RATE", help="Frames a second; ball spotting 25.")
+FPS = typer.Option(
+    "--fps", "--framerate", min=1, max=1000, metavar="RATE", help="Frames a second; ball spotting 25."
+)
 CHANCE = typer.Option(min=1, metavar="DRAWS", help="Add the mean score of DRAWS random spotters.")
 OUTPUT = typer.Option("--output", "-o", metavar="FILE", help="Where scores go.")
 

@@ -12,6 +12,7 @@ import typer
 from comedian.errors import InputError
 from comedian.formats.games import VIDEO_SUFFIXES, files_of, find_games
 from comedian.recipes.frames import FramesRecipe
+from comedian.recipes.schema import check
 
 from ._app import command
 from ._io import say_left_out, warn
@@ -88,7 +89,7 @@ def extract_frames(
     jobs = plan(games, output)
     if not quiet:
         say_left_out(sources, files_of(games), partial(warn, NAME))
-    recipe = FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality)
+    recipe = check(FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality))
     kept = failed = 0
     with (
         progress(quiet) as report,

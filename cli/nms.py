@@ -1,5 +1,6 @@
 """nms: keep the best of neighbouring spots."""
 
+import math
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated
@@ -94,7 +95,7 @@ def _method(soft: bool, hard: bool, peak: bool) -> str:
 def _label_window(text: str) -> tuple[str, float]:
     label, _, seconds = text.rpartition("=")
     try:
-        if label and float(seconds) >= 0:
+        if label and 0 <= float(seconds) < math.inf:
             return label, float(seconds)
     except ValueError:
         pass

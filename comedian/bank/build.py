@@ -27,6 +27,7 @@ from comedian.formats.games import Game
 from comedian.formats.provenance import provenance, sha256
 from comedian.progress import Report, silent
 from comedian.recipes.bank import BankRecipe
+from comedian.recipes.schema import check
 
 NOT_NPY = (
     ValueError,
@@ -87,7 +88,7 @@ def bank_from_features(
     Raises:
         InputError: a file is not a 2-D array of floats, and as `build_bank`.
     """
-    if features_fps <= 0:
+    if not features_fps > 0:
         raise InputError(f"{features_fps:g} rows a second", "--features-fps", "use a number above 0")
     parts = []
     for game in games:
@@ -199,6 +200,7 @@ def fit_reduction(parts: Sequence[Part], dim: int, report: Report = silent) -> R
 def _check(parts: Sequence[Part], recipe: BankRecipe) -> None:
     if recipe.temperature_m <= 0:
         raise InputError(f"the temperature is {recipe.temperature_m:g}", "--temperature", "use one above 0")
+    check(recipe, "the bank's recipe")
     if recipe.dtype not in ("float16", "float32"):
         raise InputError(f"unknown type {recipe.dtype!r}", "--dtype", "use float16 or float32")
     width = open_features(parts[0].rows).shape[1]

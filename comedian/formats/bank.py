@@ -14,7 +14,8 @@ import h5py
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
+from comedian.formats.hdf5 import Kind, attributes_of, new_hdf5, open_hdf5, read_array
+from comedian.recipes.ranges import Fraction, Number, Positive
 
 KIND = Kind("bank", "comedian bank", 1, "build-bank")
 
@@ -108,6 +109,19 @@ def write_bank(
         file.attrs["teacher"], file.attrs["provenance"] = teacher, provenance
 
 
+@dataclass(frozen=True)
+class Attributes:
+    """What the root of a bank carries."""
+
+    temperature_m: Positive
+    neighbours: Number = 0
+    left_out_mean: Fraction = 0.0
+    left_out_maximum: Fraction = 0.0
+    left_out_sampled: Number = 0
+    teacher: str = ""
+    provenance: str = ""
+
+
 class Bank:
     """A bank file in memory.
 
@@ -174,31 +188,49 @@ class Bank:
         return half.game, half.half, float(self.seconds[row])
 
     def _read(self, file: h5py.File) -> None:
-        attributes = file.attrs
-        self.features, self.targets, self.seconds = (
-            file[name][()] for name in ("features", "targets", "seconds")
-        )
-        self.halves = _read_halves(file["halves"])
-        self.reduction = Reduction(*(file[f"pca/{name}"][()] for name in Reduction.__dataclass_fields__))
-        self.temperature_m = float(attributes["temperature_m"])
-        self.neighbours = int(attributes.get("neighbours", 0)) or None
-        left_out = {name: attributes.get(f"left_out_{name}") for name in LeftOut.__dataclass_fields__}
-        known = {name: value.item() for name, value in left_out.items() if value is not None}
-        self.left_out = LeftOut(**known)
-        self.teacher = str(attributes.get("teacher", ""))
-        self.provenance = str(attributes.get("provenance", ""))
+        found = attributes_of(file, Attributes, self.path, KIND.maker)
+        self.features = read_array(file, "features", (None, None), "f")
+        self.targets = read_array(file, "targets", self.features.shape, "f")
+        self.seconds = read_array(file, "seconds", (len(self.features),), "f")
+        self.halves = _read_halves(file["halves"], len(self.features))
+        self.reduction = _read_reduction(file["pca"], self.features.shape[1])
+        self.temperature_m, self.neighbours = found.temperature_m, found.neighbours or None
+        self.left_out = LeftOut(found.left_out_mean, found.left_out_maximum, found.left_out_sampled)
+        self.teacher, self.provenance = found.teacher, found.provenance
+        for name in ("features", "targets", "seconds"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ValueError(f"{name} hold NaN or infinity")
 
 
-def _read_halves(group: h5py.Group) -> list[BankHalf]:
-    columns = zip(
-        group["game"].asstr()[()],
-        group["half"][()].tolist(),
-        group["offset"][()].tolist(),
-        group["count"][()].tolist(),
-        group["sha256"].asstr()[()],
-        strict=True,
+def _read_halves(group: h5py.Group, num_rows: int) -> list[BankHalf]:
+    games = read_array(group, "game", (None,), "O")
+    half, offset, count = (
+        read_array(group, name, games.shape, "iu") for name in ("half", "offset", "count")
     )
+    sums = read_array(group, "sha256", games.shape, "O")
+    if not len(games) or (count < 0).any() or offset.tolist() != [0, *np.cumsum(count)[:-1].tolist()]:
+        raise ValueError("its halves do not follow each other")
+    if sum(count.tolist()) != num_rows:
+        raise ValueError("its halves have other rows than it")
+    columns = zip(_texts(games), half.tolist(), offset.tolist(), count.tolist(), _texts(sums), strict=True)
     return [BankHalf(*column) for column in columns]
+
+
+def _read_reduction(group: h5py.Group, width: int) -> Reduction:
+    mean = read_array(group, "mean", (None,), "f")
+    parts = {
+        "mean": mean,
+        "scale": read_array(group, "scale", mean.shape, "f"),
+        "components": read_array(group, "components", (width, len(mean)), "f"),
+        "explained": read_array(group, "explained", (width,), "f"),
+    }
+    if not all(np.isfinite(values).all() for values in parts.values()) or not parts["scale"].all():
+        raise ValueError("its PCA holds what is no number")
+    return Reduction(**parts)
+
+
+def _texts(stored: np.ndarray) -> list[str]:
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in stored]
 
 
 def _same_ending(one: str, other: str) -> bool:

@@ -18,9 +18,12 @@ from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
 from comedian.formats.frames import Geometry
 from comedian.recipes.model import MEAN, STD, ModelRecipe
+from comedian.recipes.ranges import Number, Positive, Signed
+from comedian.recipes.schema import checked, table
 
 FORMAT = "comedian weights"
 VERSION = 2  # since 2 the class head is `heads.classes`, before it was `temporal.head`
+AGAIN = "make it again"
 MAKER = {"spatial": "pretrain-spatial", "distilled": "distill", "spotter": "finetune"}  # kind -> command
 
 
@@ -42,8 +45,8 @@ class Header:
     model: ModelRecipe
     geometry: Geometry
     classes: tuple[str, ...] = ()
-    mean: float = MEAN
-    std: float = STD
+    mean: Signed = MEAN
+    std: Positive = STD
     recipe: dict = field(default_factory=dict)
     provenance: str = "{}"
 
@@ -113,7 +116,7 @@ def read_safetensors(path: str | Path, tensors: bool = True) -> tuple[dict[str, 
         with safe_open(path, framework="pt") as file:
             names = file.keys() if tensors else ()
             return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
-    except SafetensorError:
+    except (SafetensorError, ValueError, TypeError, RuntimeError):
         if _is_cut_short(Path(path)):
             raise InputError("is cut short", path, "copy or make it again") from None
         raise InputError("is not a safetensors file", path, f"give weights made by {_makers()}") from None
@@ -134,15 +137,14 @@ def _header(path: str | Path, metadata: dict[str, str]) -> Header:
         raise InputError("holds weights, but not ours", path, f"give weights made by {_makers()}")
     try:
         values = {name: json.loads(value) for name, value in metadata.items()}
-        newer = values.get("version", 1) > VERSION
-        unknown = _unknown(values)
-        header = None if newer or unknown else _parsed(values)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"its header is damaged: {error}", path, "make it again") from None
-    if header is None:
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"its header is damaged: {error}", path, AGAIN) from None
+    unknown = _unknown(values)
+    if unknown or checked("version", values.get("version", 1), Number, path, AGAIN) > VERSION:
         about = f" ({', '.join(unknown)})" if unknown else ""
         raise InputError(f"was written by a newer version{about}", path, "update comedian")
-    return header
+    values["provenance"] = json.dumps(values.get("provenance", {}))
+    return table(values, Header, path, AGAIN)
 
 
 def _unknown(values: dict) -> list[str]:
@@ -152,7 +154,12 @@ def _unknown(values: dict) -> list[str]:
         ("model.", values.get("model", {}), _names(ModelRecipe)),
         ("geometry.", values.get("geometry", {}), _names(Geometry)),
     )
-    keys = [f"{table}{key}" for table, found, known in tables for key in found.keys() - known]
+    keys = [
+        f"{prefix}{key}"
+        for prefix, found, known in tables
+        if isinstance(found, dict)
+        for key in found.keys() - known
+    ]
     kind = values.get("kind", "")
     return keys + [f"kind {kind}"] * (kind not in ("", *MAKER))
 
@@ -161,28 +168,11 @@ def _names(kind: Any) -> set[str]:
     return {part.name for part in fields(kind)}
 
 
-def _parsed(values: dict) -> Header:
-    """A header; what an older version did not write takes its default."""
-    values = {part.name: values[part.name] for part in fields(Header) if part.name in values}
-    if missing := [name for name in ("kind", "model", "geometry") if name not in values]:
-        raise ValueError(f"it has no {' and no '.join(missing)}")
-    values["model"] = ModelRecipe(**{name: _frozen(value) for name, value in values["model"].items()})
-    values["geometry"] = Geometry(**values["geometry"])
-    values["classes"] = tuple(values.get("classes", ()))
-    values["provenance"] = json.dumps(values.get("provenance", {}))
-    return Header(**values)
-
-
 def _is_cut_short(path: Path) -> bool:
     """Whether a damaged file begins as safetensors do: the length of a header, then JSON."""
     with open(path, "rb") as file:
         start = file.read(9)
     return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") < 100_000_000
-
-
-def _frozen(value: Any) -> Any:
-    """JSON has no tuples; a recipe has no lists."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _makers() -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -19,9 +20,10 @@ import simplejpeg
 from comedian.errors import InputError
 from comedian.formats.atomic import failing_in_words
 from comedian.formats.handles import identity_of, read_at
-from comedian.formats.hdf5 import Kind, new_hdf5, open_hdf5
+from comedian.formats.hdf5 import Kind, attributes_of, new_hdf5, open_hdf5, read_array
 from comedian.formats.naming import half_number, text_of
 from comedian.recipes.frames import FramesRecipe
+from comedian.recipes.ranges import HalfNumber, Pixels, Rate
 
 KIND = Kind("frames file", "comedian frames", 1, "extract-frames")
 ENCODINGS = ("jpeg", "raw")
@@ -40,10 +42,10 @@ class Geometry:
         sampling: the rule by which frames were picked from the video.
     """
 
-    fps: float
-    width: int
-    height: int
-    sampling: str
+    fps: Rate
+    width: Pixels
+    height: Pixels
+    sampling: Literal["screen", "ffmpeg"]
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height} pixels, {self.fps:g} a second, {self.sampling} sampling"
@@ -102,6 +104,22 @@ def write_frames(
     return len(seconds)
 
 
+@dataclass(frozen=True)
+class Attributes:
+    """What the root of a frames file carries."""
+
+    fps: Rate
+    width: Pixels
+    height: Pixels
+    encoding: Literal["jpeg", "raw"]
+    sampling: Literal["screen", "ffmpeg"]
+    video: str
+    half: HalfNumber
+    video_bytes: int = UNKNOWN_BYTES
+    damage: str = ""
+    provenance: str = "{}"
+
+
 class FramesFile:
     """A frames file, open for reading in any thread or process; pickled as its path.
 
@@ -123,6 +141,7 @@ class FramesFile:
         if self.path.stat().st_size < self._begin + self._offset[-1]:
             raise InputError("is cut short", path, REMEDY)
         self._identity = identity_of(self.path)  # HDF5 and its lock are not involved any more
+        self._check_size()
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -148,9 +167,10 @@ class FramesFile:
     def _decode(self, index: int, out: np.ndarray) -> None:
         """One frame into `out` (H, W, 3), which is contiguous."""
         assert 0 <= index < len(self), (index, len(self))
-        begin, end = self._offset[index : index + 2]
-        blob = read_at(self.path, self._identity, int(self._begin + begin), int(end - begin))
+        blob = self._blob(index)
         if self.encoding == "raw":
+            if len(blob) != out.nbytes:
+                raise InputError(f"frame {index} is damaged", self.path, REMEDY)
             out[...] = np.frombuffer(blob, np.uint8).reshape(out.shape)
             return
         try:
@@ -160,20 +180,38 @@ class FramesFile:
         if found != out.shape:
             raise InputError(f"frame {index} is damaged", self.path, REMEDY)
 
+    def _check_size(self) -> None:
+        """Raise InputError unless the first frame is as large as is said: memory is taken for that."""
+        blob = self._blob(0)
+        if self.encoding == "raw":
+            fits = len(blob) == 3 * self.width * self.height
+        else:
+            try:
+                fits = simplejpeg.decode_jpeg_header(blob)[:2] == (self.height, self.width)
+            except ValueError:
+                return  # a damaged frame is told when it is read
+        if not fits:
+            raise InputError(f"its frames are not of {self.width}x{self.height}", self.path, REMEDY)
+
+    def _blob(self, index: int) -> bytes:
+        begin, end = self._offset[index : index + 2]
+        return read_at(self.path, self._identity, int(self._begin + begin), int(end - begin))
+
     def _read_header(self, file: h5py.File) -> None:
-        attributes = file.attrs
-        self.fps = float(attributes["fps"])
-        self.width, self.height = int(attributes["width"]), int(attributes["height"])
-        self.encoding, self.sampling = str(attributes["encoding"]), str(attributes["sampling"])
-        self.video = str(attributes["video"])
-        self.half = half_number(self.video, int(attributes["half"]))
-        self.video_bytes = int(attributes.get("video_bytes", UNKNOWN_BYTES))
-        self.damage = str(attributes.get("damage", ""))
-        self.provenance = str(attributes.get("provenance", "{}"))
-        self.seconds, self._offset = file["seconds"][:], file["offset"][:]
+        found = attributes_of(file, Attributes, self.path, KIND.maker)
+        self.fps, self.width, self.height = found.fps, found.width, found.height
+        self.encoding, self.sampling = found.encoding, found.sampling
+        self.video, self.video_bytes = found.video, found.video_bytes
+        self.half = half_number(self.video, found.half)
+        self.damage, self.provenance = found.damage, found.provenance
+        self.seconds = read_array(file, "seconds", (None,), "f")
+        self._offset = read_array(file, "offset", (len(self.seconds) + 1,), "iu").astype(np.int64)
         self._begin = file["data"].id.get_offset()
-        if self._begin is None or self._offset.shape != (len(self.seconds) + 1,):
+        backwards = (np.diff(self._offset) < 0).any() or (np.diff(self.seconds) < 0).any()
+        if self._begin is None or not len(self.seconds) or backwards or self._offset[0]:
             raise ValueError("its frames are not where they should be")
+        if not np.isfinite(self.seconds).all():
+            raise ValueError("its times are not numbers")
 
 
 def whole_frames_file(

@@ -11,13 +11,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
+import numpy as np
 
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
+from comedian.recipes.ranges import Number
+from comedian.recipes.schema import Table, checked, table, types_of
 
+MOST_DEFLATED = 1032  # bytes that one compressed byte can stand for (zlib)
 AROUND_BYTES = 1 << 20  # for what HDF5 writes around the data
+DAMAGES = (
+    OSError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    OverflowError,
+    IndexError,
+)  # h5py's
 CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL)  # says a file system that knows no such thing
 
 
@@ -42,7 +56,9 @@ def kind_of(path: str | Path) -> str | None:
     try:
         with h5py.File(path) as file:
             return _format_of(file)
-    except OSError:
+    except PermissionError:
+        raise
+    except Exception:  # of a damaged file
         return None
 
 
@@ -68,12 +84,55 @@ def open_hdf5(path: str | Path, kind: Kind) -> Iterator[h5py.File]:
         named = re.search(r"(?<!\w)'[^']+'", str(error))
         what = f"is damaged: it has no {named[0] if named else error}"
         raise InputError(what, path, f"make it again with {kind.maker}") from None
-    except (OSError, TypeError, ValueError, AttributeError) as error:
+    except (InputError, MemoryError):
+        raise
+    except DAMAGES as error:
         if not h5py.is_hdf5(path):
             raise InputError(f"is not a {kind.noun}", path, f"make one with {kind.maker}") from None
         reason = "" if isinstance(error, OSError) else f" ({error})"
         what = f"is damaged or cut short{reason}"
         raise InputError(what, path, f"make it again with {kind.maker}") from None
+
+
+def attributes_of(group: h5py.Group, kind: type[Table], place: str | Path, maker: str) -> Table:
+    """The attributes of a group as the dataclass that declares them.
+
+    Raises:
+        InputError: one has the wrong type or is out of its range, or one that has no default is missing.
+    """
+    values = {name: _plain(group.attrs[name]) for name in types_of(kind) if name in group.attrs}
+    return table(values, kind, place, f"make it again with {maker}")
+
+
+def read_array(group: h5py.Group, name: str, shape: tuple[int | None, ...], kinds: str) -> np.ndarray:
+    """A dataset of a file, into memory, if the file is large enough to hold it.
+
+    Args:
+        shape: lengths; None is any.
+        kinds: of numpy, such as "iuf".
+
+    Raises:
+        KeyError: there is none of that name.
+        ValueError: it is of another shape or kind, or larger than what the file holds.
+    """
+    data = group[name]
+    if not isinstance(data, h5py.Dataset) or data.dtype.kind not in kinds:
+        raise ValueError(f"{name} is not of the kind it should be")
+    if len(data.shape or ()) != len(shape):
+        raise ValueError(f"{name} has the shape {data.shape}")
+    if any(wanted not in (None, found) for wanted, found in zip(shape, data.shape, strict=True)):
+        raise ValueError(f"{name} has the shape {data.shape}")
+    stored = min(data.id.get_storage_size(), os.path.getsize(group.file.filename))
+    if data.nbytes > stored * (MOST_DEFLATED if data.chunks else 1):
+        raise ValueError(f"{name} claims {data.nbytes} bytes, the file holds {stored} of it")
+    return data[()]
+
+
+def _plain(value: Any) -> Any:
+    """An attribute's value as Python has it."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return value
 
 
 @contextmanager
@@ -99,7 +158,8 @@ def _check(file: h5py.File, path: str | Path, kind: Kind) -> None:
     if (found := _format_of(file)) != kind.format:
         what = f"is not a {kind.noun} but {found or 'some other HDF5 file'}"
         raise InputError(what, path, f"make one with {kind.maker}")
-    if file.attrs.get("version", 1) > kind.version:
+    version = _plain(file.attrs.get("version", 1))
+    if checked("version", version, Number, path, f"make it again with {kind.maker}") > kind.version:
         raise InputError("was written by a newer version", path, "update comedian")
 
 

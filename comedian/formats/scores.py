@@ -14,7 +14,9 @@ import h5py
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.hdf5 import Kind, kind_of, new_hdf5, open_hdf5
+from comedian.formats.hdf5 import Kind, attributes_of, kind_of, new_hdf5, open_hdf5, read_array
+from comedian.recipes.ranges import HalfNumber
+from comedian.recipes.schema import checked
 
 KIND = Kind("scores file", "comedian scores", 1, "spot --scores")
 GROUP_BYTES = 1 << 13  # more than HDF5 takes for a group of ours
@@ -55,6 +57,14 @@ def is_scores_file(path: str | Path) -> bool:
     return kind_of(path) == KIND.format
 
 
+@dataclass(frozen=True)
+class Attributes:
+    """What the group of a half carries."""
+
+    video: str
+    half: HalfNumber
+
+
 class ScoresFile:
     """A scores file, read half by half.
 
@@ -68,17 +78,29 @@ class ScoresFile:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         with open_hdf5(path, KIND) as file:
-            self.classes = tuple(json.loads(file.attrs["classes"]))
+            self.classes = _classes(file, path)
             for name, group in file.items():
                 _check_half(group, f"{path}, half {name}", len(self.classes))
 
     def __iter__(self) -> Iterator[Scores]:
         with open_hdf5(self.path, KIND) as file:
             for group in file.values():
-                video, half = str(group.attrs["video"]), int(group.attrs["half"])
-                seconds, probabilities = group["seconds"][:], group["probabilities"][:]
-                _check_values(seconds, probabilities, f"{self.path}, half {Path(group.name).name}")
-                yield Scores(video, half, seconds, probabilities)
+                place = f"{self.path}, half {Path(group.name).name}"
+                found = attributes_of(group, Attributes, place, KIND.maker)
+                seconds = read_array(group, "seconds", (None,), "f")
+                shape = len(seconds), len(self.classes)
+                probabilities = read_array(group, "probabilities", shape, "f")
+                _check_values(seconds, probabilities, place)
+                yield Scores(found.video, found.half, seconds, probabilities)
+
+
+def _classes(file: h5py.File, path: str | Path) -> tuple[str, ...]:
+    remedy = f"make it again with {KIND.maker}"
+    try:
+        stored = json.loads(file.attrs["classes"])
+    except (ValueError, RecursionError):
+        raise InputError("its classes are damaged", path, remedy) from None
+    return checked("classes", stored, tuple[str, ...], path, remedy)
 
 
 def _check_values(seconds: np.ndarray, probabilities: np.ndarray, place: str) -> None:
@@ -100,4 +122,4 @@ def _check_half(group: h5py.Group, place: str, num_classes: int) -> None:
     if len(times) != 1 or scores != (*times, num_classes):
         what = f"has scores {scores} for times {times} and {num_classes} classes"
         raise InputError(what, place, f"make it again with {KIND.maker}")
-    str(group.attrs["video"]), int(group.attrs["half"])
+    attributes_of(group, Attributes, place, KIND.maker)

@@ -2,25 +2,27 @@
 
 from dataclasses import dataclass, replace
 
+from comedian.recipes.ranges import Fraction, HalfTurn, Pixels, Positive, Real, UpTo1
+
 
 @dataclass(frozen=True)
 class AugmentRecipe:
     """One random view of a clip; the defaults change nothing."""
 
     crop: bool = False  # random resized crop; otherwise the whole frame is resized
-    crop_scale: tuple[float, float] = (0.2, 1.0)  # share of the frame's area
-    crop_ratio: tuple[float, float] = (1.3275, 2.2125)  # width / height: 16/9 less and more a quarter
-    jitter_probability: float = 0.0  # of the four below together
-    brightness: float = 0.0  # factor within 1 - this and 1 + this, never below 0
-    contrast: float = 0.0  # likewise
-    saturation: float = 0.0  # likewise
-    hue: float = 0.0  # turns of the colour circle, either way; at most 0.5
-    grayscale_probability: float = 0.0
-    blur_probability: float = 0.0
-    blur_kernel: int = 23  # pixels, odd; smaller images take the largest odd kernel that fits
-    blur_sigma: tuple[float, float] = (0.1, 2.0)  # pixels
-    solarize_probability: float = 0.0
-    flip_probability: float = 0.0  # left-right
+    crop_scale: tuple[UpTo1, UpTo1] = (0.2, 1.0)  # share of the frame's area
+    crop_ratio: tuple[Positive, Positive] = (1.3275, 2.2125)  # width / height: 16/9 less and more a quarter
+    jitter_probability: Fraction = 0.0  # of the four below together
+    brightness: Real = 0.0  # factor within 1 - this and 1 + this, never below 0
+    contrast: Real = 0.0  # likewise
+    saturation: Real = 0.0  # likewise
+    hue: HalfTurn = 0.0  # turns of the colour circle, either way; at most 0.5
+    grayscale_probability: Fraction = 0.0
+    blur_probability: Fraction = 0.0
+    blur_kernel: Pixels = 23  # pixels, odd; smaller images take the largest odd kernel that fits
+    blur_sigma: tuple[Positive, Positive] = (0.1, 2.0)  # pixels
+    solarize_probability: Fraction = 0.0
+    flip_probability: Fraction = 0.0  # left-right
 
 
 NO_AUGMENT = AugmentRecipe()

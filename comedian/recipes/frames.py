@@ -1,6 +1,11 @@
 """How frames are sampled and kept; the defaults are the paper's."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from comedian.recipes.ranges import Pixels, Rate
 
 
 @dataclass(frozen=True)
@@ -15,8 +20,8 @@ class FramesRecipe:
         quality: of JPEG, 1 to 100.
     """
 
-    fps: float = 2.0
-    size: tuple[int, int] = (398, 224)
+    fps: Rate = 2.0
+    size: tuple[Pixels, Pixels] = (398, 224)
     sampling: str = "screen"
     encoding: str = "jpeg"
-    quality: int = 90
+    quality: Annotated[int, Meta(ge=1, le=100)] = 90

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from comedian.errors import InputError
+from comedian.recipes.ranges import Below1, Depth, Pixels, Positive, Width
 
 SOCCERNET_CLASSES = (
     "Penalty",
@@ -34,20 +35,20 @@ class ModelRecipe:
     """One COMEDIAN network; the defaults are the paper's ViViT-T in its best setting (64 s)."""
 
     backbone: str = "vivit"  # "vivit" (ViT spatial), "viswin" (Swin), or "timm:NAME"
-    image_height: int = 224  # pixels the spatial transformer sees
-    image_width: int = 224
-    patch_size: int = 16  # pixels; ViSwin: 4
-    embed_dim: int = 192  # D, width of a token; ViSwin: 768, the width of its last stage
-    depth: int = 12  # spatial blocks (vivit)
-    num_heads: int = 3  # spatial heads (vivit)
-    swin_depths: tuple[int, ...] = (2, 2, 6, 2)  # blocks per stage (viswin)
-    swin_heads: tuple[int, ...] = (3, 6, 12, 24)  # heads per stage (viswin)
-    swin_window: int = 7  # patches along a window's edge (viswin)
-    mlp_ratio: float = 4.0
-    num_tokens: int = 64  # L, tokens of a window = seconds at 2 frames a second
-    temporal_depth: int = 6
-    temporal_heads: int = 3
-    drop_path: float = 0.1  # stochastic depth, 0 to this over depth, spatial and temporal apart
+    image_height: Pixels = 224  # pixels the spatial transformer sees
+    image_width: Pixels = 224
+    patch_size: Pixels = 16  # pixels; ViSwin: 4
+    embed_dim: Width = 192  # D, width of a token; ViSwin: 768, the width of its last stage
+    depth: Depth = 12  # spatial blocks (vivit)
+    num_heads: Depth = 3  # spatial heads (vivit)
+    swin_depths: tuple[Depth, ...] = (2, 2, 6, 2)  # blocks per stage (viswin)
+    swin_heads: tuple[Depth, ...] = (3, 6, 12, 24)  # heads per stage (viswin)
+    swin_window: Pixels = 7  # patches along a window's edge (viswin)
+    mlp_ratio: Positive = 4.0
+    num_tokens: Width = 64  # L, tokens of a window = seconds at 2 frames a second
+    temporal_depth: Depth = 6
+    temporal_heads: Depth = 3
+    drop_path: Below1 = 0.1  # stochastic depth, 0 to this over depth, spatial and temporal apart
 
     @property
     def backbone_kind(self) -> str:

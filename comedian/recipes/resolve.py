@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import tomllib
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
+from comedian.recipes.schema import checked, shown, types_of
 from comedian.recipes.stages import STAGES
 
 NONE = "none"  # in a recipe, as TOML has no such value
@@ -55,7 +55,7 @@ def resolve(stage: str, recipe: str, settings: Iterable[str] = (), flags: Mappin
 
 def merge(instance, changes: Mapping[str, Any], source: str):
     """Return a dataclass instance with `changes` (nested mappings) applied and type-checked."""
-    wanted = typing.get_type_hints(type(instance))
+    wanted = types_of(type(instance))
     updates = {}
     for key, value in changes.items():
         if key not in wanted:
@@ -63,10 +63,11 @@ def merge(instance, changes: Mapping[str, Any], source: str):
         current = getattr(instance, key)
         if dataclasses.is_dataclass(current):
             if not isinstance(value, Mapping):
-                raise InputError(f"{key} is a table, not {value!r}", source, f"set {key}.something")
+                raise InputError(f"{key} is a table, not {shown(value)}", source, f"set {key}.something")
             updates[key] = merge(current, value, source)
         else:
-            updates[key] = _coerced(key, value, wanted[key], source)
+            value = None if value == NONE and type(None) in typing.get_args(wanted[key]) else value
+            updates[key] = checked(key, value, wanted[key], source)
     return dataclasses.replace(instance, **updates)
 
 
@@ -83,8 +84,8 @@ def _read(recipe: str) -> tuple[dict, str]:
         raise InputError("no such recipe", recipe, f"use {', '.join(presets())} or a TOML file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")), recipe
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"is not TOML: {error}", recipe) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise InputError(f"is not TOML: {error}", recipe, "see --show-recipe for its form") from None
 
 
 def _parsed(setting: str) -> tuple[str, Any]:
@@ -93,33 +94,13 @@ def _parsed(setting: str) -> tuple[str, Any]:
         raise InputError(f"{setting!r} is not key=value", "--set", "write e.g. --set optim.epochs=3")
     try:
         return key.strip(), tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return key.strip(), text.strip()
 
 
 def _nested(key: str, value: Any) -> dict:
     head, dot, rest = key.partition(".")
     return {head: _nested(rest, value)} if dot else {head: value}
-
-
-def _coerced(key: str, value: Any, wanted: Any, source: str) -> Any:
-    """A value as the type that is wanted; InputError when it is of another one."""
-    if isinstance(wanted, types.UnionType):
-        if value in (None, NONE) and types.NoneType in wanted.__args__:
-            return None
-        (wanted,) = (member for member in wanted.__args__ if member is not types.NoneType)
-        return _coerced(key, value, wanted, source)
-    if typing.get_origin(wanted) is tuple and isinstance(value, list | tuple):
-        element = typing.get_args(wanted)[0]
-        return tuple(_coerced(key, item, element, source) for item in value)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, typing.get_origin(wanted) or wanted) or (
-        isinstance(value, bool) and wanted is not bool
-    ):
-        kind = getattr(wanted, "__name__", str(wanted))
-        raise InputError(f"{key} must be {kind}, not {value!r}", source)
-    return value
 
 
 def _unknown_key(key: str, known: Iterable[str], source: str) -> typing.NoReturn:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from comedian.errors import InputError
 from comedian.recipes.augment import DISTILL_VIEW, FINETUNE_VIEW, MOCO_VIEW_1, MOCO_VIEW_2, AugmentRecipe
 from comedian.recipes.model import SOCCERNET_CLASSES, ModelRecipe
+from comedian.recipes.ranges import Below1, Count, Fraction, Inside1, Number, Positive, Real, Seconds, Width
 
 LR_SCALINGS = ("frames", "batch", "none")
 SAMPLERS = ("stratified", "uniform", "every-second")
@@ -16,14 +17,14 @@ CANDIDATES = ("bank", "queue")
 class OptimRecipe:
     """AdamW with linear warm-up and cosine decay, both per step."""
 
-    epochs: int
-    batch_size: int  # clips or windows of one step, over all processes
-    base_lr: float  # learning rate at 256 clips (and 64 frames, where windows are longer than clips)
+    epochs: Number
+    batch_size: Count  # clips or windows of one step, over all processes
+    base_lr: Real  # learning rate at 256 clips (and 64 frames, where windows are longer than clips)
     lr_scaling: str = "frames"  # the peak grows with the batch and the frames, with the "batch", or "none"
-    warmup_epochs: float = 0.0
-    final_lr: float = 0.0  # where the cosine ends, as a share of the peak
-    weight_decay: float = 0.05  # none on biases, norms, embeddings and tokens
-    clip_norm: float = 1.0  # gradients are scaled down to this norm
+    warmup_epochs: Real = 0.0
+    final_lr: Fraction = 0.0  # where the cosine ends, as a share of the peak
+    weight_decay: Real = 0.05  # none on biases, norms, embeddings and tokens
+    clip_norm: Positive = 1.0  # gradients are scaled down to this norm
 
     def __post_init__(self):
         _check_choice("lr_scaling", self.lr_scaling, LR_SCALINGS)
@@ -39,7 +40,7 @@ class OptimRecipe:
 class SpotRecipe:
     """How windows slide over a half and how their scores are joined."""
 
-    ignored_seconds: float = 12.0  # R, of both ends of a window, except at the ends of a half
+    ignored_seconds: Seconds = 12.0  # R, of both ends of a window, except at the ends of a half
     merge: str = "max"  # "max" or "average" where windows overlap
 
 
@@ -54,12 +55,12 @@ class PretrainSpatialRecipe:
     view_1: AugmentRecipe = MOCO_VIEW_1
     view_2: AugmentRecipe = MOCO_VIEW_2
     sampler: str = "every-second"  # or "stratified", "uniform": `clips_per_game` of them
-    clips_per_game: int = 5400  # an epoch, as many as 90 minutes have seconds; "every-second" takes all
-    temperature: float = 0.1
-    queue_size: int = 65_536  # negatives
-    ema_start: float = 0.99  # momentum of the twin, rising to 1 by a cosine
-    hidden_dim: int = 1024  # of projector and predictor
-    output_dim: int = 256
+    clips_per_game: Count = 5400  # an epoch, as many as 90 minutes have seconds; "every-second" takes all
+    temperature: Positive = 0.1
+    queue_size: Count = 65_536  # negatives
+    ema_start: Fraction = 0.99  # momentum of the twin, rising to 1 by a cosine
+    hidden_dim: Width = 1024  # of projector and predictor
+    output_dim: Width = 256
     precision: str = "auto"  # "bf16", "fp32", or bf16 on CUDA only
 
     def __post_init__(self):
@@ -78,14 +79,14 @@ class DistillRecipe:
     )
     view: AugmentRecipe = DISTILL_VIEW
     sampler: str = "stratified"  # one window in each stretch; or "uniform", "every-second"
-    windows_per_game: int = 75  # an epoch; "every-second" takes a window at every whole second instead
-    mask_share: float = 0.25  # α1, whole tubelets
-    temperature: float = 0.1  # τ
-    sce_lambda: float = 0.5  # λ, weight of the own feature in the target
+    windows_per_game: Count = 75  # an epoch; "every-second" takes a window at every whole second instead
+    mask_share: Below1 = 0.25  # α1, whole tubelets
+    temperature: Positive = 0.1  # τ
+    sce_lambda: Fraction = 0.5  # λ, weight of the own feature in the target
     candidates: str = "bank"  # "bank" (complete) or "queue" (own window and a queue, as the authors' code)
-    queue_size: int = 65_536  # for candidates = "queue"
-    temperature_m: float = 0.05  # τ_m for candidates = "queue"; the complete bank carries its own
-    hidden_dim: int = 1024  # of the projector
+    queue_size: Count = 65_536  # for candidates = "queue"
+    temperature_m: Positive = 0.05  # τ_m for candidates = "queue"; the complete bank carries its own
+    hidden_dim: Width = 1024  # of the projector
     copy_temporal: bool = True  # ViViT: temporal blocks start from the spatial ones
     precision: str = "auto"
 
@@ -105,15 +106,15 @@ class FinetuneRecipe:
     full: OptimRecipe = field(
         default_factory=lambda: OptimRecipe(epochs=20, batch_size=64, base_lr=5e-4, final_lr=0.01)
     )
-    scratch_epochs: int = 100  # of everything, without the head's epochs, when step 2 was skipped
+    scratch_epochs: Number = 100  # of everything, without the head's epochs, when step 2 was skipped
     view: AugmentRecipe = FINETUNE_VIEW
     sampler: str = "uniform"  # with the first and last window of each half; or "stratified", "every-second"
-    windows_per_game: int = 50  # an epoch; "every-second" takes a window at every whole second instead
-    mask_share: float = 0.25  # α2, in training only
-    mixup_alpha: float = 0.1  # 0 is off
+    windows_per_game: Count = 50  # an epoch; "every-second" takes a window at every whole second instead
+    mask_share: Below1 = 0.25  # α2, in training only
+    mixup_alpha: Real = 0.1  # 0 is off
     classes: tuple[str, ...] = SOCCERNET_CLASSES
-    head_prior: float = 0.5  # probability an untrained head gives everything; 0.5 is a zero bias
-    radius_seconds: float = 0.5  # ε, a frame this near to an action is positive
+    head_prior: Inside1 = 0.5  # probability an untrained head gives everything; 0.5 is a zero bias
+    radius_seconds: Seconds = 0.5  # ε, a frame this near to an action is positive
     spot: SpotRecipe = field(default_factory=SpotRecipe)
     precision: str = "auto"
 

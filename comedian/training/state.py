@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from zipfile import BadZipFile, ZipFile
+from typing import Any
+from zipfile import ZipFile
 
 import torch
 from torch import nn
@@ -13,6 +13,8 @@ from torch import nn
 from comedian import distributed
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
+from comedian.recipes.ranges import Number, Signed
+from comedian.recipes.schema import table
 from comedian.weights.load import with_current_names
 
 FORMAT = "comedian training state 2"
@@ -31,6 +33,18 @@ class Place:
     stage: str
     epoch: int = 0
     losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a state file holds; the tables of modules and of the optimiser are theirs to check."""
+
+    stage: str
+    identity: dict[str, Any]
+    step: dict[str, Any]
+    optimizer: dict[str, Any]
+    epoch: Number = 0
+    losses: tuple[Signed, ...] = ()
 
 
 def save_state(
@@ -77,7 +91,7 @@ def _restore(
     try:
         step.load_state_dict(with_current_names(state["step"], "spotter."))
         optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"is of another network: {reason}", path, ANEW) from None
     return Place(stage, state["epoch"], state["losses"])
@@ -91,12 +105,12 @@ def interrupted_stage(path: Path) -> str | None:
 def _load(path: Path) -> dict:
     """A state of ours, which is a zip archive with check sums; InputError for anything else."""
     state = None
-    with suppress(BadZipFile, RuntimeError, UnpicklingError):
+    with suppress(Exception):  # a damaged file fails in any way there is
         if ZipFile(path).testzip() is None:
             state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise InputError("is damaged, or not a state to resume from", path, ANEW)
-    return state
+    return vars(table(state, _State, path, ANEW))
 
 
 def _check(begun: dict, now: dict, path: Path) -> None:

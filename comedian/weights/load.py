@@ -4,11 +4,12 @@ Weights are read from files of ours, from the authors' (`comedian.weights.author
 by a name of the Hugging Face hub (`comedian.weights.hub`).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from comedian.errors import InputError
@@ -24,7 +25,7 @@ from comedian.formats.checkpoint import (
 from comedian.models.spatial import SpatialEncoder, build_spatial
 from comedian.models.spotter import Spotter
 from comedian.models.temporal import TemporalTransformer
-from comedian.recipes.resolve import merge
+from comedian.recipes.schema import table
 from comedian.recipes.stages import SpotRecipe
 from comedian.weights.authors import is_published, published_checkpoint
 from comedian.weights.hub import fetch
@@ -102,10 +103,11 @@ def load_spotter(path: str | Path) -> Spotter:
     """A spotter in eval mode on the CPU, with `geometry`, `mean`, `std` and `spot` as it was trained."""
     checkpoint = load_weights(path, expect="spotter")
     header = checkpoint.header
-    spotter = Spotter(header.model, header.classes)
+    spotter = _built(lambda: Spotter(header.model, header.classes), checkpoint.tensors, path)
     spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
-    spotter.spot = merge(SpotRecipe(), header.recipe.get("spot", {}), str(path))
-    return _filled(spotter, checkpoint.tensors, path)
+    stored = header.recipe.get("spot", {})
+    spotter.spot = table(stored if isinstance(stored, dict) else {}, SpotRecipe, path, "make it again")
+    return spotter
 
 
 def load_spatial(path: str | Path) -> SpatialEncoder:
@@ -121,23 +123,34 @@ def load_trunk(path: str | Path) -> tuple[SpatialEncoder, TemporalTransformer]:
 
 def spatial_of(checkpoint: Checkpoint) -> SpatialEncoder:
     """The spatial transformer of weights of any kind, in eval mode."""
-    return _part(build_spatial(checkpoint.header.model), "spatial.", checkpoint)
+    return _part(lambda: build_spatial(checkpoint.header.model), "spatial.", checkpoint)
 
 
 def temporal_of(checkpoint: Checkpoint) -> TemporalTransformer:
     """The temporal transformer of distilled weights or a spotter, in eval mode."""
-    return _part(TemporalTransformer(checkpoint.header.model), "temporal.", checkpoint)
+    return _part(lambda: TemporalTransformer(checkpoint.header.model), "temporal.", checkpoint)
 
 
-def _part(network: Network, prefix: str, checkpoint: Checkpoint) -> Network:
-    """Fill a part of a network with the tensors whose names begin so."""
+def _part(build: Callable[[], Network], prefix: str, checkpoint: Checkpoint) -> Network:
+    """A part of a network, filled with the tensors whose names begin so."""
     found = checkpoint.tensors.items()
     tensors = {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
-    return _filled(network, tensors, checkpoint.path)
+    return _built(build, tensors, checkpoint.path)
 
 
-def _filled(network: Network, tensors: dict[str, Tensor], path: str | Path) -> Network:
-    """Load all of a network's weights and nothing else; return it in eval mode."""
+def _built(build: Callable[[], Network], tensors: dict[str, Tensor], path: str | Path) -> Network:
+    """A network with all of its weights and nothing else, in eval mode.
+
+    It is built without memory first, and with it only if the file holds as much.
+    """
+    with torch.device("meta"):
+        _fill(build(), {name: tensor.to("meta") for name, tensor in tensors.items()}, path)
+    network = build()
+    _fill(network, tensors, path)
+    return network.eval()
+
+
+def _fill(network: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
@@ -145,4 +158,3 @@ def _filled(network: Network, tensors: dict[str, Tensor], path: str | Path) -> N
         raise InputError(
             f"its weights do not fit its own header: {reason}", path, "make it again"
         ) from None
-    return network.eval()

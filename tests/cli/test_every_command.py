@@ -318,3 +318,35 @@ def test_a_whole_pipe(tiny):
     out, err = evaluate.communicate(timeout=60)
     assert (spot.wait(timeout=10), nms.wait(timeout=10), evaluate.returncode, err) == (0, 0, 0, b"")
     assert b'"a_mAP"' in out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nms --window nan",
+        "nms --threshold inf",
+        "nms --window-for Goal=nan",
+        "nms --window-for Goal=inf",
+        "spot --threshold nan",
+        "spot --ignored-seconds inf",
+        "extract-frames --fps nan",
+        "extract-frames --fps 1e9",
+        "build-bank --tau nan",
+        "build-bank --tau -1",
+        "build-bank --features-fps nan",
+        "build-bank --features-fps -1",
+        "build-bank --features-offset nan",
+        "evaluate --fps 1000000000",
+    ],
+)
+def test_numbers_that_cannot_be_meant_are_refused(line, run, tiny, tmp_path):
+    name, option, value = line.split()
+    source = {"build-bank": next(tiny.features.rglob("*.npy")).parent, "extract-frames": tiny.video}
+    words = {"build-bank": ["--device", "cpu"], "extract-frames": ["-q"]}.get(name, [])
+    (tmp_path / "spots.jsonl").touch()
+    given = source.get(name, tiny.half if name == "spot" else tmp_path / "spots.jsonl")
+    status, out, err = run(main_of(name), given, "-o", tmp_path / "out", option, value, *words)
+    assert status in (1, 2), err
+    assert out == ""
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").rglob("*.h5"))
+    assert "Traceback" not in err

@@ -152,12 +152,31 @@ def test_what_an_older_version_did_not_write_has_its_default(path):
 @pytest.mark.parametrize("name", ["kind", "model", "geometry"])
 def test_what_nothing_can_stand_for_is_missed_by_name(path, name):
     rewritten(path, **{name: None})
-    assert f"its header is damaged: it has no {name}" in refused(path)
+    assert f"is damaged: it has no {name!r}" in refused(path)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"model": 3}, {"geometry": {"fps": 2.0}}, {"version": "x"}, {"classes": 1}]
+    ("changes", "told"),
+    [
+        ({"model": 3}, "model must be a table, not 3"),
+        ({"geometry": {"fps": 2.0}}, "is damaged: it has no 'width'"),
+        ({"geometry": FRAMES | {"fps": -1}}, "fps must be float > 0.0, not -1"),
+        ({"model": {"depth": 10**9}}, "depth must be int <= 1024, not 1000000000"),
+        ({"model": {"embed_dim": 0}}, "embed_dim must be int >= 1, not 0"),
+        ({"version": "x"}, "version must be int, not 'x'"),
+        ({"classes": 1}, "classes must be array, not 1"),
+        ({"classes": [1]}, "classes must be str, not [1]"),
+        ({"recipe": 5}, "recipe must be object, not 5"),
+        ({"std": 0}, "std must be float > 0.0, not 0"),
+    ],
 )
-def test_a_header_of_the_wrong_types_is_damaged(path, changes):
+def test_a_header_of_wrong_values_is_told(path, changes, told):
     rewritten(path, **changes)
+    assert told in refused(path)
+
+
+def test_nesting_without_end_is_damage(path):
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file({"a": torch.ones(1)}, path, metadata | {"recipe": "[" * 100_000})
     assert "its header is damaged" in refused(path)

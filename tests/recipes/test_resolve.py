@@ -1,4 +1,5 @@
 import dataclasses
+import re
 import tomllib
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from comedian.errors import InputError
 from comedian.recipes.model import ModelRecipe
 from comedian.recipes.resolve import merge, presets, resolve, to_toml
+from comedian.recipes.schema import check
 from comedian.recipes.stages import STAGES, FinetuneRecipe
 
 
@@ -112,3 +114,30 @@ def test_a_value_that_may_be_none_can_be_set(changes, expected):
 def test_a_value_that_may_be_none_has_a_type_all_the_same(changes):
     with pytest.raises(InputError, match="must be"):
         merge(Outer(), changes, "test")
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("temperature=-1", "temperature must be float > 0.0, not -1"),
+        ("temperature=nan", "temperature must be float > 0.0, not nan"),
+        ("temperature=inf", "temperature must be float <= 1000000.0, not inf"),
+        ("optim.base_lr=1e30", "base_lr must be float <= 1000000.0, not 1e+30"),
+        ("optim.batch_size=0", "batch_size must be int >= 1, not 0"),
+        ("optim.epochs=true", "epochs must be int, not True"),
+        ("model.depth=1000000000", "depth must be int <= 1024, not 1000000000"),
+        ("view.crop_scale=[0.1, 2]", "crop_scale must be float <= 1.0, not [0.1, 2]"),
+        ("view.crop_scale=[0.1]", "crop_scale must be array of length 2, not [0.1]"),
+        ("mask_share=1.0", "mask_share must be float < 1.0, not 1.0"),
+    ],
+)
+def test_values_out_of_their_range_are_refused(setting, told):
+    with pytest.raises(InputError, match=f"^{re.escape(f'--set: {told}')}"):
+        resolve("distill", "vivit-tiny", [setting])
+
+
+def test_every_preset_is_within_the_ranges():
+    for stage in STAGES:
+        check(STAGES[stage]())
+        for preset in presets():
+            check(resolve(stage, preset))

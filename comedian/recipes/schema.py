@@ -1,0 +1,77 @@
+"""Check values that come from outside against what a dataclass declares: recipes, headers, attributes.
+
+A field's type says what it takes, and its range (`comedian.recipes.ranges`). The check itself is msgspec's.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from comedian.errors import InputError
+
+Table = TypeVar("Table")
+SHOWN = 60  # characters of a value in an error
+
+
+def checked(key: str, value: Any, wanted: Any, source: Any, remedy: str | None = None) -> Any:
+    """A value as the type that is wanted: whole numbers may stand for floats, lists for tuples.
+
+    Raises:
+        InputError: it is of another type or outside its range; source, key, value and range are named.
+    """
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        expected = str(error).removeprefix("Expected ").split(", got")[0].split(" - at")[0].replace("`", "")
+        if expected.startswith("Invalid enum value"):
+            expected = f"one of {', '.join(map(repr, typing.get_args(wanted)))}"
+        raise InputError(f"{key} must be {expected}, not {shown(value)}", source, remedy) from None
+
+
+def table(values: Mapping[str, Any], kind: type[Table], source: Any, remedy: str | None = None) -> Table:
+    """A dataclass from its fields' values; fields of dataclasses are tables, too. Others are passed over.
+
+    Raises:
+        InputError: a value is of another type or outside its range, or one that has no default is missing.
+    """
+    found = {}
+    for item in dataclasses.fields(typing.cast(Any, kind)):
+        wanted = types_of(kind)[item.name]
+        if item.name in values:
+            value = values[item.name]
+            if dataclasses.is_dataclass(wanted) and not isinstance(value, Mapping):
+                raise InputError(f"{item.name} must be a table, not {shown(value)}", source, remedy)
+            inner = dataclasses.is_dataclass(wanted)
+            found[item.name] = (
+                table(value, typing.cast(type, wanted), source, remedy)
+                if inner
+                else checked(item.name, value, wanted, source, remedy)
+            )
+        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            raise InputError(f"is damaged: it has no {item.name!r}", source, remedy)
+    return kind(**found)
+
+
+def check(instance: Table, source: Any = None) -> Table:
+    """A dataclass itself if all its values are possible; raises as `table`."""
+    for name, wanted in types_of(type(instance)).items():
+        value = getattr(instance, name)
+        if dataclasses.is_dataclass(value):
+            check(value, source)
+        else:
+            checked(name, value, wanted, source)
+    return instance
+
+
+def types_of(kind: type) -> dict[str, Any]:
+    """The type of each field of a dataclass, with its range."""
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def shown(value: Any) -> str:
+    """A value for an error, shortened."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
