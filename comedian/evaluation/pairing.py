@@ -7,7 +7,7 @@ from comedian.errors import InputError, some_of
 from comedian.evaluation.cells import GameResult
 from comedian.formats.actions import Action
 from comedian.formats.lookup import Labels, check_half_known
-from comedian.formats.naming import Parts, half_number, named
+from comedian.formats.naming import Parts, named
 from comedian.formats.spot import HalfSpot, Spot
 
 Videos = dict[str, list[HalfSpot]]  # spots by video
@@ -54,18 +54,20 @@ def pair(videos: Videos, known: Labels, only_listed: bool = False) -> tuple[list
     if idle := len(known.games) - len(chosen):
         what = "1 game" if idle == 1 else f"{idle} games"
         remarks.append(f"{what} of {known.given} without a spot left out; --games counts them as missed")
-    placed = {video: _by_name(video, videos[video], remarks) for names in found.values() for video in names}
+    placed = {video: _by_name(video, videos[video]) for names in found.values() for video in names}
+    if moved := [video for video, some in placed.items() if some is not videos[video]]:
+        remarks.append(
+            f"spots say another half than the name of their video, which counts: {some_of(moved)}"
+        )
     return [_result(game, known.of(game), found.get(game, []), placed) for game in chosen], remarks
 
 
-def _by_name(video: str, spots: list[HalfSpot], remarks: list[str]) -> list[HalfSpot]:
-    """The spots of a video, in the half that its name says."""
+def _by_name(video: str, spots: list[HalfSpot]) -> list[HalfSpot]:
+    """The spots of a video, in the half that its name says; the same list where they are."""
     half = named(video).half
-    wrong = sorted({spot["half"] for spot in spots} - {half}) if half else []
-    if not wrong:
+    if half is None or all(spot["half"] == half for spot in spots):
         return spots
-    remarks.append(f"{video}: spots of half {wrong[0]} count for half {half}, which the name says")
-    return [{**spot, "half": half_number(video)} for spot in spots]
+    return [{**spot, "half": half} for spot in spots]
 
 
 def _result(game: Parts, actions: list[Action], names: list[str], videos: Videos) -> GameResult:

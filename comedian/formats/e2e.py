@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from comedian.formats.actions import NOT_SHOWN, Action, Form
-from comedian.formats.entries import number_in, read_entries, shown, text_in, visibility_in
+from comedian.formats.entries import name_in, number_in, read_entries, shown, text_in, visibility_in
 from comedian.formats.naming import half_number
 
 NAME = "E2E-Spot's JSON"
@@ -32,7 +32,7 @@ def _read(videos: list, file: str) -> Iterator[tuple[str, list[Action]]]:
 def _name(video: dict) -> str:
     if "events" not in video:
         raise KeyError("events")
-    return text_in(video, "video")
+    return name_in(video, "video")
 
 
 def _action(video: dict, event: dict) -> Action:

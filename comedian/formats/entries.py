@@ -36,6 +36,13 @@ def text_in(entry: dict, key: str) -> str:
     return value
 
 
+def name_in(entry: dict, key: str) -> str:
+    """The name of a video; ValueError if it is no text or names nothing, KeyError if it is not there."""
+    if not text_in(entry, key).strip("/\\"):
+        raise ValueError(f"{key!r} is {shown(entry[key])}, no name")
+    return entry[key]
+
+
 def number_in(entry: dict, key: str) -> int | float:
     """A number, also where it is written as text; ValueError if it is none, KeyError if it is not there."""
     value = entry[key]

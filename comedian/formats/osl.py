@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from comedian.formats.actions import Action, Form, Sets
-from comedian.formats.entries import read_entries, shown, text_in, visibility_in, whole_in
+from comedian.formats.entries import name_in, read_entries, shown, text_in, visibility_in, whole_in
 from comedian.formats.naming import half_number
 from comedian.formats.soccernet_labels import from_annotation
 
@@ -20,7 +20,7 @@ def _fits_1(content: Any) -> bool:
 
 
 def _read_1(content: dict, file: str) -> Sets:
-    paths = read_entries(content["videos"], partial(text_in, key="path"), f"{file}: video", NAME)
+    paths = read_entries(content["videos"], partial(name_in, key="path"), f"{file}: video", NAME)
     for number, (path, video) in enumerate(zip(paths, content["videos"], strict=True), 1):
         read = partial(from_annotation, otherwise=half_number(path))
         place = f"{file}: video {number}, annotation"
@@ -44,7 +44,7 @@ def _video_of(record: dict) -> str:
     videos = [one for one in inputs if isinstance(one, dict) and one.get("type", "video") == "video"]
     if len(videos) != 1:
         raise ValueError(f"'inputs' is {shown(record['inputs'])}, not one video")
-    return text_in(videos[0], "path")
+    return name_in(videos[0], "path")
 
 
 def _from_event(half: int, event: dict) -> Action:

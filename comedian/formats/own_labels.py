@@ -8,7 +8,7 @@
 from typing import Any
 
 from comedian.formats.actions import Action, Form, Sets
-from comedian.formats.entries import number_in, read_entries, shown, text_in, visibility_in
+from comedian.formats.entries import name_in, number_in, read_entries, shown, text_in, visibility_in
 from comedian.formats.naming import half_number
 
 NAME = "half, position_ms and label a line"
@@ -28,7 +28,7 @@ def _record(item: dict) -> tuple[str, list[Action]]:
         raise ValueError(f"'half' is {shown(half)}, no whole number")
     if type(position_ms) not in (int, float):
         raise ValueError(f"'position_ms' is {shown(position_ms)}, no number")
-    video = text_in(item, "video") if "video" in item else ""
+    video = name_in(item, "video") if item.get("video", "") != "" else ""
     if video and half_number(video, half) != half:
         raise ValueError(f"'half' is {half}, but not by the name of its 'video', {shown(video)}")
     position_ms = number_in(item, "position_ms")

@@ -179,7 +179,7 @@ def test_the_half_of_spots_is_the_one_that_the_name_says(labels, name):
     videos = list(dict.fromkeys(labels / GAMES[0] / name.format(half) for half in (1, 2)))
     ((game,), remarks) = pair(spots(*videos, half=1))
     assert [spot["half"] for spot in game.spots] == [1, 2][-len(videos) :]
-    assert remarks == [f"{videos[-1]}: spots of half 1 count for half 2, which the name says"]
+    assert remarks == [f"spots say another half than the name of their video, which counts: {videos[-1]}"]
 
 
 def test_two_videos_without_a_half_do_not_share_labels(labels):
