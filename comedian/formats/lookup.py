@@ -5,7 +5,7 @@ the last parts of their games' paths: the last three, or as many as there are.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from comedian.errors import InputError, some_of
@@ -44,6 +44,7 @@ class Labels:
         """
         self.given = labels
         self._places = _places(list(videos), labels, games)
+        self._index = _Index(self._places)
 
     @property
     def games(self) -> list[Parts]:
@@ -62,7 +63,7 @@ class Labels:
         Raises:
             InputError: two games' labels fit equally well.
         """
-        return _find([key for name in names for key in _keys_of(name)], self._places)
+        return self._index.find(key for name in names for key in _keys_of(name))
 
     def of(self, game: Parts) -> list[Action]:
         """The labelled actions of a game, of all its halves."""
@@ -136,7 +137,9 @@ def _in_folder(folder: Path, videos: list[str]) -> Places:
     files = sorted(folder.rglob("*.json"))
     folders = dict.fromkeys(file.parent for file in files if file.name in LABELS_NAMES)
     found: Places = {_below(inner, folder): file for inner in folders if (file := _official_in(inner))}
-    if all(_find(_keys_of(video), found) for video in videos) and found:
+    index = _Index(found)
+    homeless = [video for video in videos if not index.find(_keys_of(video))]
+    if found and not homeless:
         return found
     others: Places = {
         _below(file.with_name(stem(file.stem).name), folder): file
@@ -147,7 +150,8 @@ def _in_folder(folder: Path, videos: list[str]) -> Places:
         raise InputError("holds no labels", folder, f"{EXPECTED} or <video>.json")
     if not found:
         return others
-    wanted = {_find(_keys_of(video), others) for video in videos if not _find(_keys_of(video), found)}
+    index = _Index(others)
+    wanted = {index.find(_keys_of(video)) for video in homeless}
     return found | {key: others[key] for key in others if key in wanted}
 
 
@@ -175,7 +179,7 @@ def _of_game(file: Path, game: Parts) -> list[Action]:
         _check_own(file, actions)
         return actions
     found = _by_game(sets, file)
-    key = _find([game, game[:-1]], found)
+    key = _Index(found).find([game, game[:-1]])
     if key is None:
         what = f"names {some_of(sorted(sets))}, not {'/'.join(game[-GAME_PARTS:])}"
         raise InputError(what, file, BY_THE_ENDS)
@@ -209,9 +213,9 @@ def _by_game(sets: dict[str, list[Action]], file: Path) -> dict[Parts, list[Acti
 
 
 def _only_listed(everything: Places, labels: Path, games: Path) -> Places:
-    chosen = {}
+    chosen, index = {}, _Index(everything)
     for name in read_list(games):
-        key = _find(_keys_of(name), everything)
+        key = index.find(_keys_of(name))
         if key is None:
             raise InputError(f"game {name!r} has no labels in {labels}", games, EXPECTED)
         chosen[key] = everything[key]
@@ -233,28 +237,41 @@ def _beside(video: str) -> tuple[Parts, Path]:
     return parts(stem(video).parent if path.name in LABELS_NAMES else stem(video)), path
 
 
-def _find(keys: Iterable[Parts], places: Iterable[Parts]) -> Parts | None:
-    """The game of `places` that shares most of its path's end with the first of `keys` that fits.
+class _Index:
+    """Some games, by the last part of their paths."""
 
-    What differs only in underscores for blanks, as some tools write them, or in the form of Unicode fits
-    where nothing else does.
-    """
-    keys, places = list(keys), list(places)
-    return _find_as(keys, places, lambda path: path) or _find_as(keys, places, _loosely)
+    def __init__(self, games: Iterable[Parts]):
+        self._groups: dict[Callable[[Parts], Parts], dict[str, list[Parts]]] = {_exactly: {}, _loosely: {}}
+        for form, group in self._groups.items():
+            for game in filter(None, games):
+                group.setdefault(form(game)[-1], []).append(game)
 
+    def find(self, keys: Iterable[Parts]) -> Parts | None:
+        """The game that shares most of its path's end with the first of `keys` that fits.
 
-def _find_as(keys: list[Parts], places: list[Parts], form) -> Parts | None:
-    forms = {other: form(other) for other in places}
-    for key in keys:
-        own = form(key)
-        shared = {other: number for other in places if (number := _shared(own, forms[other]))}
-        best = [other for other, number in shared.items() if number == max(shared.values())]
+        What differs only in underscores for blanks, as some tools write them, or in the form of Unicode
+        fits where nothing else does.
+
+        Raises:
+            InputError: two games fit equally well.
+        """
+        keys = [key for key in keys if key]
+        found = (self._best(key, form) for form in self._groups for key in keys)
+        return next(filter(None, found), None)
+
+    def _best(self, key: Parts, form: Callable[[Parts], Parts]) -> Parts | None:
+        games = self._groups[form].get(form(key)[-1], [])
+        shared = {game: number for game in games if (number := _shared(form(key), form(game)))}
+        most = max(shared.values(), default=0)
+        best = [game for game, number in shared.items() if number == most]
         if len(best) > 1:
-            what = f"{'/'.join(key)} fits the labels of {some_of(['/'.join(other) for other in best])}"
+            what = f"{'/'.join(key)} fits the labels of {some_of(['/'.join(game) for game in best])}"
             raise InputError(what, None, "keep more of the path in the name of the video")
-        if best:
-            return best[0]
-    return None
+        return best[0] if best else None
+
+
+def _exactly(path: Parts) -> Parts:
+    return path
 
 
 def _loosely(path: Parts) -> Parts:

@@ -1,11 +1,13 @@
 """How videos and labels find each other; tests/evaluation/test_pairing.py has more of it."""
 
 import json
+import time
 import unicodedata
 
 import pytest
 
 from comedian.errors import InputError
+from comedian.formats import lookup
 from comedian.formats.actions import Action
 from comedian.formats.lookup import Labels, labels_beside
 
@@ -147,3 +149,12 @@ def test_labels_of_another_half_than_their_file_is_called_by_are_refused(tmp_pat
         InputError, match=f"{name}: is of half 2 by its name, and holds labels of half 1; write"
     ):
         goals(Labels([video]), video)
+
+
+def test_many_games_are_found_in_time(tmp_path):
+    """Not by comparing each video with each game."""
+    games = {(f"{number % 7}", f"game {number}"): [] for number in range(20_000)}
+    index = lookup._Index(games)
+    began = time.perf_counter()
+    assert all(index.find([("data", *game, "1"), ("data", *game)]) == game for game in games)
+    assert time.perf_counter() - began < 2
