@@ -27,6 +27,7 @@ from comedian.evaluation.remarks import (
     remark_match_clock,
     remark_missing,
 )
+from comedian.formats.naming import HALVES
 from comedian.formats.spot import Outside
 from comedian.recipes.model import SOCCERNET_CLASSES
 
@@ -97,9 +98,8 @@ def evaluate(
 
 def _halves_of(game: GameResult) -> tuple[set[int], set[int]]:
     """The halves, 1 and 2 alone, that have labels and that have spots."""
-    known = {1, 2}
-    labelled = {action.half for action in game.actions} & known
-    return labelled, {spot["half"] for spot in game.spots} & known
+    labelled = {action.half for action in game.actions} & set(HALVES)
+    return labelled, {spot["half"] for spot in game.spots} & set(HALVES)
 
 
 def score(

@@ -49,11 +49,11 @@ def remark_cells(targets: Cells, predictions: Cells, outside: Outside) -> list[s
     said = {
         f"two actions of a class in {frame} count once: {_count(doubled, 'action')} less": doubled,
         f"of two spots of a class in {frame} the last counts: {_count(replaced, 'spot')} less": replaced,
-        f"{outside}: below 0 and NaN are no predictions, above 1 counts like 1": outside.number,
+        f"{outside}: below 0 and NaN are no predictions, above 1 counts at every threshold": outside.number,
         f"{_count(late, 'position')} past 120 minutes: all fall into the last frame": late,
         f"{_count(early, 'negative position')}: they count from the end of the half": early,
         f"{_count(before, 'negative position')}: they fall into the first frame": before,
-        f"periods after the second do not count: {_count(other_actions, 'action')}, "
+        f"periods other than halves 1 and 2 do not count: {_count(other_actions, 'action')}, "
         f"{_count(other_spots, 'spot')} left out": other_actions + other_spots,
         f"visibility {some_of(list(map(repr, odd)))} counts as visible; only 'not shown' does not": len(
             odd

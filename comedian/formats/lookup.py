@@ -12,7 +12,7 @@ from comedian.errors import InputError, some_of
 from comedian.formats.actions import Action
 from comedian.formats.games import read_list
 from comedian.formats.labels import read_label_sets
-from comedian.formats.naming import LAST_HALF, Parts, half_number, named, parts, stem
+from comedian.formats.naming import HALVES, Parts, half_number, named, parts, stem
 from comedian.formats.soccernet import soccernet_game
 from comedian.formats.soccernet_labels import GAME_PARTS, LABELS_NAME, LABELS_NAMES
 
@@ -88,7 +88,7 @@ def check_half_known(video: str, halves: Iterable[int], actions: Iterable[Action
     Raises:
         InputError: that is so.
     """
-    labelled = {action.half for action in actions if action.half <= LAST_HALF}
+    labelled = {action.half for action in actions} & set(HALVES)
     if named(video).half is None and len(set(halves)) < len(labelled):
         raise InputError(
             "its labels are of two halves, its name does not say which it is",

@@ -21,7 +21,8 @@ VIDEO_SUFFIXES = frozenset(  # what FFmpeg reads and people have; a playlist's s
     ).split()
 )
 FRAMES_SUFFIXES = frozenset({".h5"})
-LAST_HALF = 2
+HALVES = (1, 2)
+LAST_HALF = HALVES[-1]
 
 Parts = tuple[str, ...]  # folders and name of a game
 

@@ -10,7 +10,7 @@ from comedian.formats.actions import Action
 from comedian.formats.classes import quoted
 from comedian.formats.frames import FramesFile
 from comedian.formats.lookup import Labels, check_half_known
-from comedian.formats.naming import LAST_HALF, Parts
+from comedian.formats.naming import HALVES, Parts
 
 SLACK_SECONDS = 1.0  # that a label may lie outside its video without a word
 
@@ -67,8 +67,8 @@ def read_actions(
 
 def _remark_periods(games: Sequence[Sequence[Action]]) -> list[str]:
     each = {id(actions): actions for actions in games}.values()  # the halves of a game have one list
-    later = sum(action.half > LAST_HALF for actions in each for action in actions)
-    return [f"labels of periods after the second are left out: {later}"] if later else []
+    others = sum(action.half not in HALVES for actions in each for action in actions)
+    return [f"labels of periods other than halves 1 and 2 are left out: {others}"] if others else []
 
 
 def _remark_classes(labels: set[str], classes: Sequence[str]) -> list[str]:

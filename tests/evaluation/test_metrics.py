@@ -250,7 +250,7 @@ def test_warnings_name_the_traps():
         "Dance",
         "past 120 minutes",
         "negative",
-        "periods after the second do not count: 0 actions, 1 spot left out",
+        "periods other than halves 1 and 2 do not count: 0 actions, 1 spot left out",
         "17/13",
         "half 2 of game",
     ):
@@ -292,7 +292,10 @@ def test_labels_that_people_wrote_otherwise_are_quoted_with_the_class():
         ([Action(1, 0, "Goal", "Not shown")], "visibility 'Not shown' counts as visible; only 'not shown'"),
         ([Action(1, -400, "Goal")], "1 negative position: they fall into the first frame"),
         ([Action(2, 0, "Goal")], "no label, so that every spot is wrong, in half 1 of game"),
-        ([Action(3, 0, "Goal")], "periods after the second do not count: 1 action, 0 spots left out"),
+        (
+            [Action(3, 0, "Goal")],
+            "periods other than halves 1 and 2 do not count: 1 action, 0 spots left out",
+        ),
         (
             [Action(1, 0, "Goal"), Action(2, 2_701_000, "Goal"), Action(2, 2_900_000, "Foul")],
             "all labels of half 2 lie past 45:00, as on the match clock; they count from the",

@@ -144,7 +144,14 @@ def test_two_videos_of_one_half_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("entries", "what"),
     [
-        ([("3 - 00:01", "Goal", 1000, "visible")], "labels of periods after the second are left out: 1"),
+        (
+            [("3 - 00:01", "Goal", 1000, "visible")],
+            "labels of periods other than halves 1 and 2 are left out: 1",
+        ),
+        (
+            [("0 - 00:01", "Goal", 1000, "visible")],
+            "labels of periods other than halves 1 and 2 are left out: 1",
+        ),
         (
             [("2 - 45:03", "Goal", 2703000, "visible")],
             "outside the time of their video are left out: 1 .*2_224p.mkv ends at 10 s, a label is at 2703",
