@@ -12,7 +12,7 @@ from comedian.errors import InputError, some_of
 from comedian.formats.actions import Action
 from comedian.formats.games import read_list
 from comedian.formats.labels import read_label_sets
-from comedian.formats.naming import HALVES, Parts, half_number, named, parts, stem
+from comedian.formats.naming import HALVES, Named, Parts, half_number, named, parts, stem
 from comedian.formats.soccernet import soccernet_game
 from comedian.formats.soccernet_labels import GAME_PARTS, LABELS_NAME, LABELS_NAMES
 
@@ -205,7 +205,7 @@ def _by_game(sets: dict[str, list[Action]], file: Path) -> dict[Parts, list[Acti
     found: dict[Parts, list[Action]] = {}
     owner: dict[tuple[Parts, int | None], str] = {}
     for video, actions in sets.items():
-        place = named(video)
+        place = named(video) if stem(video).parent.name else Named(parts(stem(video)), None)
         if (other := owner.setdefault(place, video)) != video:
             raise InputError(f"{other} and {video} are the same half of a game", file, "keep one of them")
         found.setdefault(place.game, []).extend(actions)

@@ -151,6 +151,18 @@ def test_labels_of_another_half_than_their_file_is_called_by_are_refused(tmp_pat
         goals(Labels([video]), video)
 
 
+@pytest.mark.parametrize("names", [("1", "2", "3"), ("1_224p.mkv", "2_224p.mkv"), ("half1", "half2")])
+def test_names_without_a_folder_stand_for_themselves(tmp_path, names):
+    """Wherever the program runs; also clips that are only numbered."""
+    content = [{"video": name, "fps": 10, "events": [event(frame)]} for frame, name in enumerate(names, 1)]
+    (tmp_path / "all.json").write_text(json.dumps(content))
+    videos = [f"x/clips/{name}" for name in names]
+    labels = Labels(videos, tmp_path / "all.json")
+    assert [action.position_ms for video in videos for action in goals(labels, video)] == [
+        100 * frame for frame, _ in enumerate(names, 1)
+    ]
+
+
 def test_many_games_are_found_in_time(tmp_path):
     """Not by comparing each video with each game."""
     games = {(f"{number % 7}", f"game {number}"): [] for number in range(20_000)}
