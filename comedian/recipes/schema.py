@@ -24,6 +24,8 @@ def checked(key: str, value: Any, wanted: Any, source: Any, remedy: str | None =
     """
     try:
         return msgspec.convert(value, wanted)
+    except UnicodeError:  # half a character
+        raise InputError(f"{key} must be text, not {shown(value)}", source, remedy) from None
     except msgspec.ValidationError as error:
         expected = str(error).removeprefix("Expected ").split(", got")[0].split(" - at")[0].replace("`", "")
         if expected.startswith("Invalid enum value"):
