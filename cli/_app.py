@@ -21,7 +21,17 @@ from ._streams import settle_stdout, silence_stdout, stdout_is_gone
 from ._torchrun import last_word, lost_another
 
 OUTPUTS = ("output", "scores")  # parameters that name what a command writes
-NO_MEMORY = re.compile(r"^OutOfMemoryError|DefaultCPUAllocator|bad_alloc|out of memory", re.IGNORECASE)
+FITS = {  # what takes less memory, by command; training takes a smaller batch
+    "extract-frames": "lower --workers or --size",
+    "build-bank": "set --neighbours, lower --dim, or give fewer games",
+    "spot": "spot fewer videos at once, or with fewer models",
+    "nms": "give the halves apart",
+    "evaluate": "score fewer games at once",
+}
+NO_MEMORY = re.compile(
+    r"^OutOfMemoryError|DefaultCPUAllocator|bad_alloc|out of memory|(unable to|can'?t|cannot) allocate",
+    re.IGNORECASE,
+)
 
 
 def command(
@@ -127,21 +137,21 @@ def _failed(error: Exception, name: str) -> int:
         silence_stdout()
         return _end(name, 0)
     settle_stdout()
-    if message := _in_words(error):
+    if message := _in_words(error, name):
         return _fail(name, message)
     raise error
 
 
-def _in_words(error: Exception) -> str:
-    """What an error that is no bug means to a user, else ""."""
+def _in_words(error: Exception, name: str) -> str:
+    """What an error that is no bug means to a user of a command, else ""."""
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, MemoryError) or NO_MEMORY.search(f"{type(error).__name__} {error}"):
+        return f"out of memory; {FITS.get(name, 'lower --batch-size, or take a smaller --recipe')}"
     if isinstance(error, OSError):
         remedy = "; raise the limit (ulimit -n)" if error.errno == errno.EMFILE else ""
         reason = error.strerror or " ".join(str(error).split())
         return f"{error.filename}: {reason}{remedy}" if error.filename else f"{reason}{remedy}"
-    if isinstance(error, MemoryError) or NO_MEMORY.search(f"{type(error).__name__} {error}"):
-        return "out of memory; try a smaller batch or model, or another machine"
     if lost_another(error):
         return _with_notes(error, "another process was lost")
     return ""

@@ -1,13 +1,17 @@
 """A remedy that names an option can be typed: every command that prints it has the option."""
 
 import ast
+import errno
 import re
 import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from cli._app import _in_words
 from cli._umbrella import COMMANDS
 from tests.cli.test_every_command import main_of
 from tests.help_pages import help_of
@@ -124,3 +128,23 @@ def test_classes_nobody_labelled_are_named_by_a_setting_that_works(train, tmp_pa
     assert status == 1
     words = shlex.split(err.split("name them: ")[1])
     assert train("finetune", *words, output=output)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        np._core._exceptions._ArrayMemoryError((10**6, 10**6), np.dtype("f8")),
+        RuntimeError("err == 0. DefaultCPUAllocator: can't allocate memory"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("CUDA error: out of memory"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("std::bad_alloc"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_want_of_memory_is_told_with_what_takes_less(error):
+    assert _in_words(error, "distill") == ("out of memory; lower --batch-size, or take a smaller --recipe")
+    for name in COMMANDS:
+        option = re.search(r"--[a-z-]+", _in_words(error, name))
+        assert option is None or option[0] in help_of(name)
