@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from operator import itemgetter
 from typing import Annotated
 
 import typer
@@ -60,7 +61,7 @@ def nms(
     def survivors(found: Iterable[Spot]) -> Iterator[list[Spot]]:
         for half in by_half(found):
             videos[half[0]["video"]] = None
-            outside.look(spot["confidence"] for spot in half)
+            outside.look(map(itemgetter("confidence"), half))
             if unseen:
                 unseen.difference_update(spot["label"] for spot in half)
             yield suppress_half(half, method, window, windows, threshold)

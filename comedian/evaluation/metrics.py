@@ -6,6 +6,7 @@ n targets, K tolerances. A cell is a (game, half, class, frame); its key grows i
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def evaluate(
     outside = Outside()
     for number, game in enumerate(games):
         num_games += 1
-        outside.look(spot["confidence"] for spot in game.spots)
+        outside.look(map(itemgetter("confidence"), game.spots))
         late += [game.name] * is_on_match_clock(game.actions)
         put_actions(targets, number, game.actions)
         for spot in game.spots:

@@ -46,7 +46,10 @@ class Outside:
 
     def look(self, confidences: Iterable[float]) -> None:
         """Take note of some more."""
-        for value in confidences:
+        values = list(confidences)
+        if values and 0 <= min(values) <= max(values) <= 1 and not any(map(math.isnan, values)):
+            return
+        for value in values:
             if not 0 <= value <= 1:
                 self.number += 1
                 if math.isnan(value):
