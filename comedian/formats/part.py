@@ -36,16 +36,27 @@ def part_folder(target: Path) -> Iterator[Path]:
 def _part(target: Path, make) -> Iterator[tuple[Path, int]]:
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(target.parent, os.O_RDONLY)  # stays the same one when it is renamed
+    names: list[str] = []  # noted before they are made: an interrupt may come at any moment, once
     try:
         clear_leftovers(target)
-        path, descriptor = _locked(target, make)
+        path, descriptor = _locked(target, make, names)
         try:
             yield path, descriptor
         finally:
             os.close(descriptor)
-            _remove(path.name, folder)
     finally:
-        os.close(folder)
+        try:
+            _remove_all(names, folder)
+        except KeyboardInterrupt:
+            _remove_all(names, folder)
+            raise
+        finally:
+            os.close(folder)
+
+
+def _remove_all(names: list[str], folder: int) -> None:
+    for name in names:
+        _remove(name, folder)
 
 
 def clear_leftovers(target: Path) -> None:
@@ -62,11 +73,15 @@ def clear_leftovers(target: Path) -> None:
                     os.close(descriptor)
 
 
-def _locked(target: Path, make) -> tuple[Path, int]:
-    """A part that no other process can take for a leftover, between its making and its locking too."""
+def _locked(target: Path, make, names: list[str]) -> tuple[Path, int]:
+    """A part that no other process can take for a leftover, between its making and its locking too.
+
+    Its name, and those of parts that were taken for leftovers all the same, are added to `names`.
+    """
     start, end = _ends(target)
     while True:
         path = target.parent / f"{start}{token_hex(4)}{end}"
+        names.append(path.name)
         descriptor = make(path)
         with suppress(OSError):  # some file systems have no locks; then nothing is cleared on them either
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save_file
 
 from comedian.errors import InputError
+from comedian.formats import part
 from comedian.formats.atomic import atomic_path
 from comedian.formats.hdf5 import Kind, new_hdf5
 
@@ -244,3 +245,19 @@ def test_a_long_name_has_a_part_too(tmp_path):
     name = "ä" * 127
     written(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("where", ["flock", "unlink"])
+def test_an_interrupt_while_a_part_is_made_or_removed_leaves_nothing(tmp_path, monkeypatch, where):
+    module = {"flock": part.fcntl, "unlink": part.os}[where]
+    real, interrupts = getattr(module, where), iter([KeyboardInterrupt])
+
+    def interrupted(*args, **options):
+        if interrupt := next(interrupts, None):
+            raise interrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(module, where, interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "a.txt"):
+        raise ValueError
+    assert list(tmp_path.iterdir()) == []
