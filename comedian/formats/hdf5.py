@@ -7,6 +7,7 @@ for what they lack, passes over what it does not know, and refuses a newer versi
 import errno
 import os
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from comedian.recipes.ranges import Number
 from comedian.recipes.schema import Table, checked, table, types_of
 
 MOST_DEFLATED = 1032  # bytes that one compressed byte can stand for (zlib)
+HEAPS_WITHIN = 1 << 20  # bytes from both ends of a file
+HEAP_HEADER = 16  # bytes of an object in a heap
 AROUND_BYTES = 1 << 20  # for what HDF5 writes around the data
 DAMAGES = (
     OSError,
@@ -54,6 +57,7 @@ class Kind:
 def kind_of(path: str | Path) -> str | None:
     """What an HDF5 file says that it is, its `format`; None when it says nothing, or is no whole HDF5."""
     try:
+        _check_heaps(path)
         with h5py.File(path) as file:
             return _format_of(file)
     except PermissionError:
@@ -75,6 +79,7 @@ def open_hdf5(path: str | Path, kind: Kind) -> Iterator[h5py.File]:
     if not Path(path).exists():
         raise InputError("no such file", path, f"make one with {kind.maker}")
     try:
+        _check_heaps(path)
         with h5py.File(path) as file:
             _check(file, path, kind)
             yield file
@@ -152,6 +157,31 @@ def new_hdf5(path: str | Path, kind: Kind, num_bytes: int) -> Iterator[h5py.File
             file.flush()
             used = file.id.get_filesize()
         os.truncate(temporary, used)
+
+
+def _check_heaps(path: str | Path) -> None:
+    """Raise ValueError where HDF5 would run without end: free space of no length in a heap of strings.
+
+    Heaps of files of ours lie near the beginning or the end (HDF5 File Format Specification, III.E).
+    """
+    with open(path, "rb") as file:
+        parts = [file.read(HEAPS_WITHIN)]
+        if os.path.getsize(path) > HEAPS_WITHIN:
+            file.seek(max(HEAPS_WITHIN, os.path.getsize(path) - HEAPS_WITHIN))
+            parts.append(file.read())
+    for part in parts:
+        for heap in re.finditer(rb"GCOL\x01\x00{3}", part):
+            end = heap.start() + int.from_bytes(part[heap.end() : heap.end() + 8], "little")
+            _check_heap(part, heap.end() + 8, min(end, len(part)))
+
+
+def _check_heap(data: bytes, place: int, end: int) -> None:
+    while place + HEAP_HEADER <= end:
+        index, _, _, length = struct.unpack_from("<HHIQ", data, place)
+        step = length if index == 0 else HEAP_HEADER + -(-length // 8) * 8
+        if not step:
+            raise ValueError("a heap of its strings has no end")
+        place += step
 
 
 def _check(file: h5py.File, path: str | Path, kind: Kind) -> None:

@@ -17,7 +17,7 @@ from comedian.errors import InputError
 from comedian.formats import hdf5
 from comedian.formats.bank import Bank
 from comedian.formats.frames import FramesFile
-from comedian.formats.hdf5 import AROUND_BYTES, Kind, new_hdf5, open_hdf5
+from comedian.formats.hdf5 import AROUND_BYTES, Kind, kind_of, new_hdf5, open_hdf5
 from comedian.formats.scores import ScoresFile
 
 ROOM = 1 << 12  # bytes that a file may have
@@ -162,3 +162,14 @@ def test_an_error_of_the_program_is_not_taken_for_one_of_the_file(tmp_path):
         pass
     with pytest.raises(ZeroDivisionError), open_hdf5(tmp_path / "a.h5", KIND):
         raise ZeroDivisionError
+
+
+def test_a_heap_without_end_is_damage(tiny, tmp_path):
+    """HDF5 1.14 itself would read it for ever."""
+    data = bytearray(tiny.half.read_bytes())
+    heap = data.index(b"GCOL")
+    data[heap + 16 : heap + 32] = bytes(16)
+    (tmp_path / "frames.h5").write_bytes(data)
+    with pytest.raises(InputError, match=r"is damaged or cut short \(a heap of its strings has no end\)"):
+        FramesFile(tmp_path / "frames.h5")
+    assert kind_of(tmp_path / "frames.h5") is None
