@@ -160,7 +160,7 @@ def new_hdf5(path: str | Path, kind: Kind, num_bytes: int) -> Iterator[h5py.File
 
 
 def _check_heaps(path: str | Path) -> None:
-    """Raise ValueError where HDF5 would run without end: free space of no length in a heap of strings.
+    """Raise ValueError where HDF5 would run without end, or crash: a heap of strings that is damaged.
 
     Heaps of files of ours lie near the beginning or the end (HDF5 File Format Specification, III.E).
     """
@@ -172,15 +172,16 @@ def _check_heaps(path: str | Path) -> None:
     for part in parts:
         for heap in re.finditer(rb"GCOL\x01\x00{3}", part):
             end = heap.start() + int.from_bytes(part[heap.end() : heap.end() + 8], "little")
-            _check_heap(part, heap.end() + 8, min(end, len(part)))
+            _check_heap(part, heap.end() + 8, end)
 
 
 def _check_heap(data: bytes, place: int, end: int) -> None:
-    while place + HEAP_HEADER <= end:
+    """The objects of a heap, one behind the other, end within it."""
+    while place + HEAP_HEADER <= min(end, len(data)):
         index, _, _, length = struct.unpack_from("<HHIQ", data, place)
         step = length if index == 0 else HEAP_HEADER + -(-length // 8) * 8
-        if not step:
-            raise ValueError("a heap of its strings has no end")
+        if not step or place + step > end:
+            raise ValueError("a heap of its strings has no end, or a string is longer than it")
         place += step
 
 

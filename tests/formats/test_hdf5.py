@@ -164,12 +164,13 @@ def test_an_error_of_the_program_is_not_taken_for_one_of_the_file(tmp_path):
         raise ZeroDivisionError
 
 
-def test_a_heap_without_end_is_damage(tiny, tmp_path):
-    """HDF5 1.14 itself would read it for ever."""
+@pytest.mark.parametrize("length", [0, 2**40])
+def test_a_heap_without_end_is_damage(tiny, tmp_path, length):
+    """HDF5 1.14 itself would read it for ever, or crash."""
     data = bytearray(tiny.half.read_bytes())
     heap = data.index(b"GCOL")
-    data[heap + 16 : heap + 32] = bytes(16)
+    data[heap + 16 : heap + 32] = bytes(8) + length.to_bytes(8, "little")
     (tmp_path / "frames.h5").write_bytes(data)
-    with pytest.raises(InputError, match=r"is damaged or cut short \(a heap of its strings has no end\)"):
+    with pytest.raises(InputError, match="a heap of its strings has no end"):
         FramesFile(tmp_path / "frames.h5")
     assert kind_of(tmp_path / "frames.h5") is None
