@@ -9,6 +9,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from comedian.interrupts import bring_back_swallowed
+
 from ._torchrun import are_several
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -36,9 +38,12 @@ class Interrupts:
 
     def __enter__(self) -> None:
         self._before = {number: _handle(number, self._interrupt) for number in SIGNALS}
+        self._hook = sys.unraisablehook
+        bring_back_swallowed()
 
     def __exit__(self, *error: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = self._hook
         for number, handler in self._before.items():
             if handler != signal.SIG_IGN:
                 signal.signal(number, handler)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 
+from comedian.interrupts import bring_back_swallowed
+
 SIGNALS = {
     signal.SIGINT,
     signal.SIGTERM,
@@ -35,6 +37,7 @@ def obey_parent(on_terminate: Callable | signal.Handlers) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, on_terminate)
+    bring_back_swallowed()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 

@@ -1,0 +1,29 @@
+"""Interrupts that Python would swallow come again."""
+
+import signal
+import sys
+
+AGAIN_SECONDS = 0.02
+
+
+def bring_back_swallowed() -> None:
+    """Raise an interrupt again, a moment later, where nothing could pass it on.
+
+    That is within destructors, callbacks of weak references and of forks, of which Python says "Exception
+    ignored in". In the main thread, where interrupts are raised.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable) -> None:
+        error = unraisable.exc_value
+        if not isinstance(error, KeyboardInterrupt | SystemExit):
+            before(unraisable)
+            return
+
+        def again(signum, frame) -> None:
+            raise type(error)(*error.args)
+
+        signal.signal(signal.SIGALRM, again)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+
+    sys.unraisablehook = hook

@@ -1,0 +1,49 @@
+"""An interrupt that Python would swallow comes again."""
+
+import signal
+import sys
+import time
+
+import pytest
+
+from comedian.interrupts import bring_back_swallowed
+
+
+class Interrupted:
+    """Its destructor is interrupted."""
+
+    def __del__(self):
+        raise KeyboardInterrupt("once")
+
+
+class Broken:
+    """Its destructor has a bug."""
+
+    def __del__(self):
+        raise ValueError("a bug")
+
+
+@pytest.fixture(autouse=True)
+def hook(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda item: told.append(item.exc_value))
+    before = signal.getsignal(signal.SIGALRM)
+    bring_back_swallowed()
+    yield told
+    signal.signal(signal.SIGALRM, before)
+
+
+def wait_a_while(item) -> None:
+    del item
+    time.sleep(5)
+
+
+def test_an_interrupt_in_a_destructor_comes_again(hook):
+    with pytest.raises(KeyboardInterrupt, match="once"):
+        wait_a_while(Interrupted())
+    assert hook == []
+
+
+def test_other_errors_are_told_as_ever(hook):
+    Broken()
+    assert [str(error) for error in hook] == ["a bug"]
