@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.faults._commands import Line
 
 BIN = Path(__file__).parents[2] / "bin"
-PATIENCE = 10.0  # seconds that the end may take
+PATIENCE = 30.0  # seconds that the end may take, beside other work
 
 
 @dataclass(frozen=True)

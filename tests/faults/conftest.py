@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from subprocess import TimeoutExpired
 
 import pytest
 
@@ -40,7 +41,7 @@ def fault(record_property) -> Iterator[Callable[[], AbstractContextManager]]:
         record_property("injected", 1)
         try:
             yield
-        except AssertionError as error:
+        except (AssertionError, TimeoutExpired) as error:
             failed.append(str(error))
         else:
             record_property("survived", 1)
