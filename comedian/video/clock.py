@@ -25,7 +25,7 @@ class Clock:
         tick: seconds.
         start: ticks, the stream's first time.
         origin: ticks, the container's start.
-        timed: whether the container stores presentation times.
+        timed: whether the container stores presentation times, as far as its format tells.
         may_jump: whether it is a format of broadcasts, whose clock may be set anew (MPEG-TS and its like).
         period: ticks of a frame at the average rate.
         longest: ticks; a frame that seems to last longer is damage.
@@ -39,19 +39,13 @@ class Clock:
         stream,
         fps: float = 1.0,
         sampling: str = "screen",
-        timed: bool = True,
         cut_short: bool | None = None,
     ):
-        """Read the headers of an open video.
-
-        Args:
-            timed: False where its presentation times are known to be decoding times.
-        """
         self.cut_short = cut_short
         self.tick = stream.time_base
         self.start = stream.start_time or 0
         self.origin = _origin(container, stream)
-        self.timed = timed and _stores_times(container, stream)
+        self.timed = _stores_times(container, stream)
         self.promised_end = _promised_end(container, stream, self.seconds(0))
         self.may_jump = bool(container.format.flags & Flags.ts_discont.value)
         rate = stream.average_rate or stream.guessed_rate

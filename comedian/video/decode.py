@@ -21,7 +21,6 @@ from comedian.video.timeline import continuous
 NO_VIDEO_FORMATS = re.compile(r"image2|tty|.*_pipe")  # single pictures; "tty" draws text files
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 SEEKABLE_FORMATS = frozenset({MATROSKA, MP4})  # containers that can be entered at any keyframe
-GUESSED_FORMATS = SEEKABLE_FORMATS | {"flv"}  # whose presentation times some programs leave out
 STEP_BACK_SECONDS = (0, 1, 10, 60)  # before the time sought: an index by decoding times lands too late
 
 OPTIONS = {"merge_pmt_versions": "1"}  # MPEG-TS: a video goes on under another PID
@@ -59,8 +58,9 @@ def open_video(path: str | Path, threads: int = 1):
 def clock_of(path: str | Path, container, stream, fps: float = 1.0, sampling: str = "screen") -> Clock:
     """The clock of an open video."""
     name = container.format.name
-    guessed = name in GUESSED_FORMATS and _times_are_guesses(path, stream)
-    clock = Clock(container, stream, fps, sampling, not guessed, is_cut_short(path, name))
+    clock = Clock(container, stream, fps, sampling, is_cut_short(path, name))
+    if clock.timed and not clock.may_jump and _times_are_guesses(path, stream):
+        clock.timed = False
     if name == MP4 and clock.cut_short and has_fragments(path):
         clock.promised_end = None  # it tells of what was found
     return clock
@@ -128,14 +128,15 @@ def _is_entry(packet: av.Packet) -> bool:
 def _times_are_guesses(path: str | Path, stream) -> bool:
     """Whether presentation times are decoding times: the order of display contradicts them.
 
-    An MP4 without a composition table (ctts) is such a file where its codec reorders frames.
+    Such are an MP4 without a composition table (ctts), and ASF, where the codec reorders frames.
     """
     if not stream.codec_context.has_b_frames:
         return False
     with _open(Path(path)) as container:
         again = container.streams[stream.index]
         packets = list(islice((packet for packet in container.demux(again) if packet.size), GUESS_PACKETS))
-        if any(packet.pts is None or packet.pts != packet.dts for packet in packets):
+        given = [packet.pts for packet in packets]
+        if None in given or any(later <= earlier for earlier, later in pairwise(given)):
             return False
         frames = [frame for packet in packets for frame in _decode(again.codec_context, packet, Damage())]
     times = [frame.pts for frame in frames if frame.pts is not None]

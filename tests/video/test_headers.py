@@ -317,6 +317,12 @@ def test_without_a_composition_table_the_codec_gives_the_order(ten, tmp_path):
     assert said == []
 
 
+def test_asf_stores_decoding_times(ten):
+    numbers, said = numbers_of(ten(".asf"))
+    assert np.abs(np.array(numbers[:50]) - EVERY_FIFTH).max() <= 1
+    assert said == []
+
+
 def test_video_for_windows_in_matroska_stores_decoding_times():
     numbers, said = numbers_of(DATA / "vfw-xvid.mkv")
     assert said == []
