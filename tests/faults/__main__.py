@@ -1,9 +1,9 @@
 """Every fault many times, and the table of them in docs/reliability.md.
 
-    python -m tests.faults KILLS MUTATIONS
+    python -m tests.faults KILLS MUTATIONS [WORD…]
 
 KILLS of each command, a tenth as many failing writes of each kind, MUTATIONS of each kind of
-file. Jobs run side by side, one a core.
+file; or only the rows that hold a WORD. Jobs run side by side, one a core.
 """
 
 import os
@@ -22,6 +22,7 @@ from tests.faults._commands import NAMES
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
+HEAD = "| fault | injected | survived |\n|---|---|---|\n"
 COUNTS = ("injected", "survived")
 
 
@@ -62,7 +63,7 @@ def jobs(kills: int, mutations: int) -> list[Job]:
 
 def run(job: Job) -> tuple[Counter, str]:
     """The counts of a job, and what pytest said if it failed."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         report = Path(folder) / "report.xml"
         environment = os.environ | {
             "COMEDIAN_FAULTS": str(job.number),
@@ -86,21 +87,32 @@ def run(job: Job) -> tuple[Counter, str]:
     return counts, done.stdout if done.returncode else ""
 
 
-def main(kills: int, mutations: int) -> int:
-    """Run all, write the table, print it and what failed; return the exit status."""
-    rows = jobs(kills, mutations)
-    lines, trouble = ["| fault | injected | survived |", "|---|---|---|"], []
+def main(kills: int, mutations: int, only: list[str]) -> int:
+    """Run all rows, or `only` those that hold a word, write the table, print what failed; the exit status."""
+    rows = [job for job in jobs(kills, mutations) if not only or any(word in job.row for word in only)]
+    trouble, found = [], table()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for job, (counts, said) in zip(rows, pool.map(run, rows), strict=True):
-            lines.append(f"| {job.row} | {counts['injected']} | {counts['survived']} |")
-            print(lines[-1], flush=True)
+            found[job.row] = f"| {job.row} | {counts['injected']} | {counts['survived']} |\n"
+            print(found[job.row], end="", flush=True)
             trouble += [said] if said else []
-    table = "\n".join(lines) + "\n"
-    page = PAGE.read_text()
-    PAGE.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: f"{BEGIN}{table}{END}", page, flags=re.DOTALL))
+    order = {job.row: number for number, job in enumerate(jobs(kills, mutations))}
+    lines = [found[row] for row in sorted(found, key=lambda row: order.get(row, -1))]
+    told = "".join([BEGIN, HEAD, *lines, END])
+    PAGE.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: told, PAGE.read_text(), flags=re.DOTALL))
     print("\n".join(trouble))
     return 1 if trouble else 0
 
 
+def table() -> dict[str, str]:
+    """The lines of the page's table, by row."""
+    lines = PAGE.read_text().partition(BEGIN)[2].partition(END)[0].splitlines(keepends=True)
+    return {
+        line.split(" | ")[0].removeprefix("| "): line
+        for line in lines
+        if line[:2] == "| " and line not in HEAD
+    }
+
+
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:3])))
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
