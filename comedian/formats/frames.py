@@ -167,7 +167,8 @@ class FramesFile:
     def _decode(self, index: int, out: np.ndarray) -> None:
         """One frame into `out` (H, W, 3), which is contiguous."""
         assert 0 <= index < len(self), (index, len(self))
-        blob = self._blob(index)
+        begin, end = self._offset[index : index + 2]
+        blob = read_at(self.path, self._identity, int(self._begin + begin), int(end - begin))
         if self.encoding == "raw":
             if len(blob) != out.nbytes:
                 raise InputError(f"frame {index} is damaged", self.path, REMEDY)
@@ -182,7 +183,9 @@ class FramesFile:
 
     def _check_size(self) -> None:
         """Raise InputError unless the first frame is as large as is said: memory is taken for that."""
-        blob = self._blob(0)
+        with self.path.open("rb") as file:
+            file.seek(self._begin)
+            blob = file.read(int(self._offset[1]))
         if self.encoding == "raw":
             fits = len(blob) == 3 * self.width * self.height
         else:
@@ -192,10 +195,6 @@ class FramesFile:
                 return  # a damaged frame is told when it is read
         if not fits:
             raise InputError(f"its frames are not of {self.width}x{self.height}", self.path, REMEDY)
-
-    def _blob(self, index: int) -> bytes:
-        begin, end = self._offset[index : index + 2]
-        return read_at(self.path, self._identity, int(self._begin + begin), int(end - begin))
 
     def _read_header(self, file: h5py.File) -> None:
         found = attributes_of(file, Attributes, self.path, KIND.maker)

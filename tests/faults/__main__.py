@@ -88,7 +88,7 @@ def run(job: Job) -> tuple[Counter, str]:
 
 
 def main(kills: int, mutations: int, only: list[str]) -> int:
-    """Run all rows, or `only` those that hold a word, write the table, print what failed; the exit status."""
+    """Run all rows, or those that hold a word of `only`; write the table, print what failed."""
     rows = [job for job in jobs(kills, mutations) if not only or any(word in job.row for word in only)]
     trouble, found = [], table()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
