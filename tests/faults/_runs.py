@@ -28,7 +28,15 @@ def begin(name: str, line: Line, folder: Path, before: Sequence[str] = ()) -> su
     words = [*before, sys.executable, BIN / name.split()[0], *line.words, "-o", folder / line.output]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*map(str, words)], env=environment, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        [*map(str, words)], env=environment, start_new_session=True, preexec_fn=_heed_signals, **pipes
+    )
+
+
+def _heed_signals() -> None:
+    """In the background, and behind nohup, shells have signals ignored, and so would the command."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def members(session: int) -> list[str]:
