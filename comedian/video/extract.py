@@ -26,6 +26,7 @@ from comedian.video.workers import obey_parent, signals_held
 REPORT = "COMEDIAN_TRACEBACK=1 shows where; please report it"
 POLL_SECONDS = 0.1  # between looks at how far the workers are
 _shares: MutableSequence[float] = []  # in a worker: how far each job is, shared with the parent
+_is_working = False  # in a worker: whether there is something to clean up
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,9 @@ def extract_all(
 def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: int) -> Outcome:
     """In a worker: extract one half; a video that fails becomes an outcome, an interrupt the end."""
 
+    global _is_working
+    _is_working = True
+
     def report(share: float) -> None:
         _shares[number] = share
 
@@ -165,6 +169,7 @@ def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: i
         if os.environ.get("COMEDIAN_TRACEBACK"):
             raise
         outcome = Outcome(job, error=str(InputError(f"{type(error).__name__}: {error}", job.video, REPORT)))
+    _is_working = False
     report(1.0)
     return outcome
 
@@ -172,8 +177,15 @@ def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: i
 def _become_worker(shares, pids) -> None:
     global _shares
     _shares = shares
-    obey_parent(lambda signum, frame: sys.exit(1))
+    obey_parent(_stop)
     pids.put(os.getpid())
+
+
+def _stop(signum, frame) -> None:
+    """Clean up and end; at once, without a word of the pool's, where nothing was begun."""
+    if not _is_working:
+        os._exit(1)
+    sys.exit(1)
 
 
 def _interrupt(pids) -> None:
