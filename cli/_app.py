@@ -120,14 +120,17 @@ def _version(name: str) -> inspect.Parameter:
 
 
 def _status(call: Callable[[], None], name: str) -> int:
+    interrupts = Interrupts()
     try:
-        with Interrupts():
+        with interrupts:
             call()
             sys.stdout.flush()
         return 0
     except KeyboardInterrupt as interrupt:
         return _end(name, INTERRUPTED, _with_notes(interrupt, str(interrupt) or "interrupted"))
     except Exception as error:
+        if interrupts.came:  # a library took it for an error of its own
+            return _end(name, INTERRUPTED, "interrupted")
         return _failed(error, name)
 
 

@@ -36,6 +36,11 @@ class Interrupts:
         self._before: dict[int, Any] = {}
         self._first: float | None = None
 
+    @property
+    def came(self) -> bool:
+        """Whether there was an interrupt."""
+        return self._first is not None
+
     def __enter__(self) -> None:
         self._before = {number: _handle(number, self._interrupt) for number in SIGNALS}
         self._hook = sys.unraisablehook

@@ -1,11 +1,13 @@
 """An interrupt that Python would swallow comes again."""
 
+import os
 import signal
 import sys
 import time
 
 import pytest
 
+from cli._app import _status
 from comedian.interrupts import bring_back_swallowed
 
 
@@ -47,3 +49,15 @@ def test_an_interrupt_in_a_destructor_comes_again(hook):
 def test_other_errors_are_told_as_ever(hook):
     Broken()
     assert [str(error) for error in hook] == ["a bug"]
+
+
+def test_an_error_that_a_library_makes_of_an_interrupt_is_the_interrupt(capsys):
+    def call():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise ValueError("the file is cut short") from None
+
+    assert _status(call, "spot") == 130
+    assert capsys.readouterr().err == "spot: interrupted\n"
