@@ -23,6 +23,7 @@ from comedian.recipes.ranges import Number
 from comedian.recipes.schema import Table, checked, table, types_of
 
 MOST_DEFLATED = 1032  # bytes that one compressed byte can stand for (zlib)
+PLAIN_CLASSES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)  # of attributes
 HEAPS_WITHIN = 1 << 20  # bytes from both ends of a file
 HEAP_HEADER = 16  # bytes of an object in a heap
 AROUND_BYTES = 1 << 20  # for what HDF5 writes around the data
@@ -105,8 +106,20 @@ def attributes_of(group: h5py.Group, kind: type[Table], place: str | Path, maker
     Raises:
         InputError: one has the wrong type or is out of its range, or one that has no default is missing.
     """
-    values = {name: _plain(group.attrs[name]) for name in types_of(kind) if name in group.attrs}
+    values = {name: _plain(attribute(group, name)) for name in types_of(kind) if name in group.attrs}
     return table(values, kind, place, f"make it again with {maker}")
+
+
+def attribute(group: h5py.Group, name: str) -> Any:
+    """An attribute's value.
+
+    Raises:
+        KeyError: there is none of that name.
+        ValueError: it is neither number nor text; HDF5 crashes at lists whose kind is damaged.
+    """
+    if group.attrs.get_id(name).get_type().get_class() not in PLAIN_CLASSES:
+        raise ValueError(f"{name} is neither a number nor text")
+    return group.attrs[name]
 
 
 def read_array(group: h5py.Group, name: str, shape: tuple[int | None, ...], kinds: str) -> np.ndarray:
@@ -189,13 +202,13 @@ def _check(file: h5py.File, path: str | Path, kind: Kind) -> None:
     if (found := _format_of(file)) != kind.format:
         what = f"is not a {kind.noun} but {found or 'some other HDF5 file'}"
         raise InputError(what, path, f"make one with {kind.maker}")
-    version = _plain(file.attrs.get("version", 1))
+    version = _plain(attribute(file, "version")) if "version" in file.attrs else 1
     if checked("version", version, Number, path, f"make it again with {kind.maker}") > kind.version:
         raise InputError("was written by a newer version", path, "update comedian")
 
 
 def _format_of(file: h5py.File) -> str | None:
-    found = file.attrs.get("format")
+    found = attribute(file, "format") if "format" in file.attrs else None
     return found if isinstance(found, str) else None
 
 

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.hdf5 import Kind, attributes_of, kind_of, new_hdf5, open_hdf5, read_array
+from comedian.formats.hdf5 import Kind, attribute, attributes_of, kind_of, new_hdf5, open_hdf5, read_array
 from comedian.recipes.ranges import HalfNumber
 from comedian.recipes.schema import checked
 
@@ -97,7 +97,7 @@ class ScoresFile:
 def _classes(file: h5py.File, path: str | Path) -> tuple[str, ...]:
     remedy = f"make it again with {KIND.maker}"
     try:
-        stored = json.loads(file.attrs["classes"])
+        stored = json.loads(attribute(file, "classes"))
     except (ValueError, RecursionError):
         raise InputError("its classes are damaged", path, remedy) from None
     return checked("classes", stored, tuple[str, ...], path, remedy)

@@ -174,3 +174,15 @@ def test_a_heap_without_end_is_damage(tiny, tmp_path, length):
     with pytest.raises(InputError, match="a heap of its strings has no end"):
         FramesFile(tmp_path / "frames.h5")
     assert kind_of(tmp_path / "frames.h5") is None
+
+
+def test_attributes_of_lists_are_not_read(tiny, tmp_path):
+    """HDF5 crashes where the kind of a list is damaged, so none is asked for its value."""
+    path = shutil.copy(tiny.half, tmp_path / "frames.h5")
+    with h5py.File(path, "r+") as file:
+        del file.attrs["fps"]
+        lists = np.empty(1, object)
+        lists[0] = np.array([1, 2])
+        file.attrs.create("fps", lists, dtype=h5py.vlen_dtype(np.int64))
+    with pytest.raises(InputError, match="fps is neither a number nor text"):
+        FramesFile(path)
