@@ -49,6 +49,8 @@ class Interrupts:
     def __exit__(self, *error: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = self._hook
+        if self.came:  # it was said; what follows is the end, in which later ones say nothing more
+            return
         for number, handler in self._before.items():
             if handler != signal.SIG_IGN:
                 signal.signal(number, handler)

@@ -59,5 +59,9 @@ def test_an_error_that_a_library_makes_of_an_interrupt_is_the_interrupt(capsys):
         except KeyboardInterrupt:
             raise ValueError("the file is cut short") from None
 
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     assert _status(call, "spot") == 130
+    os.kill(os.getpid(), signal.SIGINT)  # it says nothing more
+    for number, handler in before.items():
+        signal.signal(number, handler)
     assert capsys.readouterr().err == "spot: interrupted\n"
