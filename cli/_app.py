@@ -93,7 +93,9 @@ def _call(function: Callable, /, **options: Any) -> None:
     """Call a command's function, if its options can be meant."""
     for key, value in options.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{value} is not a number", f"--{key.replace('_', '-')}", "give a finite one")
+            raise typer.BadParameter(
+                f"{value} is no finite number", param_hint=f"--{key.replace('_', '-')}"
+            )
     _refuse_same(options)
     function(**options)
 

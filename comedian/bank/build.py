@@ -27,7 +27,8 @@ from comedian.formats.games import Game
 from comedian.formats.provenance import provenance, sha256
 from comedian.progress import Report, silent
 from comedian.recipes.bank import BankRecipe
-from comedian.recipes.schema import check
+from comedian.recipes.ranges import Rate, Signed
+from comedian.recipes.schema import check, checked
 
 NOT_NPY = (
     ValueError,
@@ -88,8 +89,8 @@ def bank_from_features(
     Raises:
         InputError: a file is not a 2-D array of floats, and as `build_bank`.
     """
-    if not features_fps > 0:
-        raise InputError(f"{features_fps:g} rows a second", "--features-fps", "use a number above 0")
+    checked("rows a second", features_fps, Rate, "--features-fps")
+    checked("the first row's time", offset_seconds, Signed, "--features-offset")
     parts = []
     for game in games:
         for half in game.halves:
@@ -198,11 +199,7 @@ def fit_reduction(parts: Sequence[Part], dim: int, report: Report = silent) -> R
 
 
 def _check(parts: Sequence[Part], recipe: BankRecipe) -> None:
-    if recipe.temperature_m <= 0:
-        raise InputError(f"the temperature is {recipe.temperature_m:g}", "--temperature", "use one above 0")
     check(recipe, "the bank's recipe")
-    if recipe.dtype not in ("float16", "float32"):
-        raise InputError(f"unknown type {recipe.dtype!r}", "--dtype", "use float16 or float32")
     width = open_features(parts[0].rows).shape[1]
     seen: dict[tuple[str, int], Part] = {}
     for part in parts:

@@ -17,9 +17,10 @@ from torch import Tensor
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
 from comedian.formats.frames import Geometry
-from comedian.recipes.model import MEAN, STD, ModelRecipe
-from comedian.recipes.ranges import Number, Positive, Signed
-from comedian.recipes.schema import checked, table
+from comedian.recipes.model import MEAN, STD, ModelRecipe, check_classes
+from comedian.recipes.ranges import Fraction, Number, UpTo1
+from comedian.recipes.schema import checked, made, table
+from comedian.recipes.stages import STAGES
 
 FORMAT = "comedian weights"
 VERSION = 2  # since 2 the class head is `heads.classes`, before it was `temporal.head`
@@ -45,10 +46,13 @@ class Header:
     model: ModelRecipe
     geometry: Geometry
     classes: tuple[str, ...] = ()
-    mean: Signed = MEAN
-    std: Positive = STD
+    mean: Fraction = MEAN
+    std: UpTo1 = STD
     recipe: dict = field(default_factory=dict)
     provenance: str = "{}"
+
+    def __post_init__(self):
+        check_classes(self.classes)
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,15 @@ def _header(path: str | Path, metadata: dict[str, str]) -> Header:
     if unknown or checked("version", values.get("version", 1), Number, path, AGAIN) > VERSION:
         about = f" ({', '.join(unknown)})" if unknown else ""
         raise InputError(f"was written by a newer version{about}", path, "update comedian")
-    values["provenance"] = json.dumps(values.get("provenance", {}))
-    return table(values, Header, path, AGAIN)
+    values["provenance"] = json.dumps(
+        checked("provenance", values.get("provenance", {}), dict[str, Any], path, AGAIN)
+    )
+    header = table(values, Header, path, AGAIN)
+    made(header.model.validate, path, AGAIN)
+    stage = STAGES[MAKER[header.kind]]
+    table(header.recipe, stage, path, AGAIN, base=stage())
+    checked("preset", header.recipe.get("preset", ""), str, path, AGAIN)
+    return header
 
 
 def _unknown(values: dict) -> list[str]:
@@ -160,8 +171,8 @@ def _unknown(values: dict) -> list[str]:
         if isinstance(found, dict)
         for key in found.keys() - known
     ]
-    kind = values.get("kind", "")
-    return keys + [f"kind {kind}"] * (kind not in ("", *MAKER))
+    kind = values.get("kind")
+    return keys + [f"kind {kind}"] * (kind not in (None, *MAKER))
 
 
 def _names(kind: Any) -> set[str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from comedian.errors import InputError, some_of
 from comedian.formats.text import read_lines
+from comedian.recipes.model import check_classes
+from comedian.recipes.schema import made
 
 FILE = re.compile(r"[^,]*[/\\][^,]*|.*\.(txt|lst|list|names|csv|tsv|json|ya?ml|toml|md)", re.I | re.S)
 
@@ -28,9 +30,9 @@ def read_classes(text: str) -> tuple[str, ...]:
     classes = tuple(filter(None, lines))
     if classes and re.match(r"[\[{]\s*(\"|$)", classes[0]):
         raise InputError("is JSON", text, "give one class a line")
-    if not classes or len({_canonical(name) for name in classes}) < len(classes):
-        what = "names a class twice" if classes else "names no class"
-        raise InputError(what, text, "name each class once, one a line or separated by commas")
+    if not classes:
+        raise InputError("names no class", text, "name each class once, one a line or separated by commas")
+    made(lambda: check_classes(classes), text)
     return classes
 
 

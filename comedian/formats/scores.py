@@ -15,8 +15,9 @@ import numpy as np
 
 from comedian.errors import InputError
 from comedian.formats.hdf5 import Kind, attribute, attributes_of, kind_of, new_hdf5, open_hdf5, read_array
+from comedian.recipes.model import check_classes
 from comedian.recipes.ranges import HalfNumber
-from comedian.recipes.schema import checked
+from comedian.recipes.schema import checked, made
 
 KIND = Kind("scores file", "comedian scores", 1, "spot --scores")
 GROUP_BYTES = 1 << 13  # more than HDF5 takes for a group of ours
@@ -100,7 +101,9 @@ def _classes(file: h5py.File, path: str | Path) -> tuple[str, ...]:
         stored = json.loads(attribute(file, "classes"))
     except (ValueError, RecursionError):
         raise InputError("its classes are damaged", path, remedy) from None
-    return checked("classes", stored, tuple[str, ...], path, remedy)
+    classes = checked("classes", stored, tuple[str, ...], path, remedy)
+    made(lambda: check_classes(classes), path)
+    return classes
 
 
 def _check_values(seconds: np.ndarray, probabilities: np.ndarray, place: str) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from comedian.errors import InputError
 from comedian.recipes.ranges import Fraction, HalfTurn, Pixels, Positive, Real, UpTo1
 
 
@@ -23,6 +24,16 @@ class AugmentRecipe:
     blur_sigma: tuple[Positive, Positive] = (0.1, 2.0)  # pixels
     solarize_probability: Fraction = 0.0
     flip_probability: Fraction = 0.0  # left-right
+
+    def __post_init__(self):
+        for name in ("crop_scale", "crop_ratio", "blur_sigma"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise InputError(
+                    f"{name} goes from {low} down to {high}", remedy="give the lower end first"
+                )
+        if self.blur_kernel % 2 == 0:
+            raise InputError(f"blur_kernel is {self.blur_kernel}", remedy="use an odd number of pixels")
 
 
 NO_AUGMENT = AugmentRecipe()

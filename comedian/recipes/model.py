@@ -1,5 +1,7 @@
 """Geometry of the networks; what a checkpoint stores so that loading needs no flags."""
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comedian.errors import InputError
@@ -128,6 +130,15 @@ class ModelRecipe:
     def stage_width(self, stage: int) -> int:
         """Width of a ViSwin stage; the last one is `embed_dim` wide."""
         return self.embed_dim >> (len(self.swin_depths) - 1 - stage)
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Raise InputError unless each name of a class stands once, in whatever form of Unicode."""
+    seen: set[str] = set()
+    for name in classes:
+        if (canonical := unicodedata.normalize("NFC", name)) in seen:
+            raise InputError(f"names the class {name!r} twice", remedy="name each class once")
+        seen.add(canonical)
 
 
 def _check_positive(name: str, value: int) -> None:

@@ -1,6 +1,6 @@
 """Ranges of the values that recipes, headers and attributes hold, for `comedian.recipes.schema`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -20,5 +20,7 @@ Inside1 = Annotated[float, Meta(gt=0, lt=1)]  # neither 0 nor 1
 UpTo1 = Annotated[float, Meta(gt=0, le=1)]
 Positive = Annotated[float, Meta(gt=0, le=1e6)]
 Real = Annotated[float, Meta(ge=0, le=1e6)]  # not negative, and finite
+Temperature = Annotated[float, Meta(ge=1e-4, le=1e6)]  # below, a softmax overflows
 Signed = Annotated[float, Meta(ge=-1e6, le=1e6)]
 HalfTurn = Annotated[float, Meta(ge=0, le=0.5)]
+Precision = Literal["auto", "bf16", "fp32"]  # "auto": bf16 on CUDA only

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
-from comedian.recipes.schema import checked, shown, types_of
+from comedian.recipes.schema import checked, made, shown, types_of
 from comedian.recipes.stages import STAGES
 
 NONE = "none"  # in a recipe, as TOML has no such value
@@ -68,7 +68,7 @@ def merge(instance, changes: Mapping[str, Any], source: str):
         else:
             value = None if value == NONE and type(None) in typing.get_args(wanted[key]) else value
             updates[key] = checked(key, value, wanted[key], source)
-    return dataclasses.replace(instance, **updates)
+    return made(lambda: dataclasses.replace(instance, **updates), source)
 
 
 def to_toml(stage: str, recipe) -> str:

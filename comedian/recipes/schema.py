@@ -5,7 +5,7 @@ A field's type says what it takes, and its range (`comedian.recipes.ranges`). Th
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,28 +33,45 @@ def checked(key: str, value: Any, wanted: Any, source: Any, remedy: str | None =
         raise InputError(f"{key} must be {expected}, not {shown(value)}", source, remedy) from None
 
 
-def table(values: Mapping[str, Any], kind: type[Table], source: Any, remedy: str | None = None) -> Table:
+def table(
+    values: Mapping[str, Any],
+    kind: type[Table],
+    source: Any,
+    remedy: str | None = None,
+    base: Table | None = None,
+) -> Table:
     """A dataclass from its fields' values; fields of dataclasses are tables, too. Others are passed over.
+
+    Args:
+        base: what gives the values that are missing; else their defaults.
 
     Raises:
         InputError: a value is of another type or outside its range, or one that has no default is missing.
     """
     found = {}
     for item in dataclasses.fields(typing.cast(Any, kind)):
-        wanted = types_of(kind)[item.name]
-        if item.name in values:
-            value = values[item.name]
-            if dataclasses.is_dataclass(wanted) and not isinstance(value, Mapping):
-                raise InputError(f"{item.name} must be a table, not {shown(value)}", source, remedy)
-            inner = dataclasses.is_dataclass(wanted)
-            found[item.name] = (
-                table(value, typing.cast(type, wanted), source, remedy)
-                if inner
-                else checked(item.name, value, wanted, source, remedy)
-            )
-        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            raise InputError(f"is damaged: it has no {item.name!r}", source, remedy)
-    return kind(**found)
+        name, wanted = item.name, types_of(kind)[item.name]
+        if name not in values:
+            if base is not None:
+                found[name] = getattr(base, name)
+            elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+                raise InputError(f"is damaged: it has no {name!r}", source, remedy)
+        elif not dataclasses.is_dataclass(wanted):
+            found[name] = checked(name, values[name], wanted, source, remedy)
+        elif not isinstance(values[name], Mapping):
+            raise InputError(f"{name} must be a table, not {shown(values[name])}", source, remedy)
+        else:
+            inner = getattr(base, name, None)
+            found[name] = table(values[name], typing.cast(type, wanted), source, remedy, inner)
+    return made(lambda: kind(**found), source, remedy)
+
+
+def made(make: Callable[[], Table], source: Any, remedy: str | None = None) -> Table:
+    """What `make` makes; InputError with the source where its values don't go together."""
+    try:
+        return make()
+    except InputError as error:
+        raise InputError(error.what, source, error.remedy or remedy) from None
 
 
 def check(instance: Table, source: Any = None) -> Table:

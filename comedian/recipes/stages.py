@@ -1,16 +1,25 @@
 """One frozen recipe per training step; the defaults are the paper's best setting (64 s windows)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from comedian.errors import InputError
 from comedian.recipes.augment import DISTILL_VIEW, FINETUNE_VIEW, MOCO_VIEW_1, MOCO_VIEW_2, AugmentRecipe
-from comedian.recipes.model import SOCCERNET_CLASSES, ModelRecipe
-from comedian.recipes.ranges import Below1, Count, Fraction, Inside1, Number, Positive, Real, Seconds, Width
+from comedian.recipes.model import SOCCERNET_CLASSES, ModelRecipe, check_classes
+from comedian.recipes.ranges import (
+    Below1,
+    Count,
+    Fraction,
+    Inside1,
+    Number,
+    Positive,
+    Precision,
+    Real,
+    Seconds,
+    Temperature,
+    Width,
+)
 
-LR_SCALINGS = ("frames", "batch", "none")
-SAMPLERS = ("stratified", "uniform", "every-second")
-CANDIDATES = ("bank", "queue")
+Sampler = Literal["stratified", "uniform", "every-second"]
 
 
 @dataclass(frozen=True)
@@ -20,14 +29,13 @@ class OptimRecipe:
     epochs: Number
     batch_size: Count  # clips or windows of one step, over all processes
     base_lr: Real  # learning rate at 256 clips (and 64 frames, where windows are longer than clips)
-    lr_scaling: str = "frames"  # the peak grows with the batch and the frames, with the "batch", or "none"
+    lr_scaling: Literal["frames", "batch", "none"] = (
+        "frames"  # the peak grows with the batch and the frames, with the "batch", or "none"
+    )
     warmup_epochs: Real = 0.0
     final_lr: Fraction = 0.0  # where the cosine ends, as a share of the peak
     weight_decay: Real = 0.05  # none on biases, norms, embeddings and tokens
     clip_norm: Positive = 1.0  # gradients are scaled down to this norm
-
-    def __post_init__(self):
-        _check_choice("lr_scaling", self.lr_scaling, LR_SCALINGS)
 
     def peak_lr(self, num_frames: int = 64) -> float:
         """Learning rate at the top of the warm-up: base × batch / 256 × T / 64, or as `lr_scaling` says."""
@@ -41,7 +49,7 @@ class SpotRecipe:
     """How windows slide over a half and how their scores are joined."""
 
     ignored_seconds: Seconds = 12.0  # R, of both ends of a window, except at the ends of a half
-    merge: str = "max"  # "max" or "average" where windows overlap
+    merge: Literal["max", "average"] = "max"  # where windows overlap
 
 
 @dataclass(frozen=True)
@@ -54,17 +62,14 @@ class PretrainSpatialRecipe:
     )
     view_1: AugmentRecipe = MOCO_VIEW_1
     view_2: AugmentRecipe = MOCO_VIEW_2
-    sampler: str = "every-second"  # or "stratified", "uniform": `clips_per_game` of them
+    sampler: Sampler = "every-second"  # or "stratified", "uniform": `clips_per_game` of them
     clips_per_game: Count = 5400  # an epoch, as many as 90 minutes have seconds; "every-second" takes all
-    temperature: Positive = 0.1
+    temperature: Temperature = 0.1
     queue_size: Count = 65_536  # negatives
     ema_start: Fraction = 0.99  # momentum of the twin, rising to 1 by a cosine
     hidden_dim: Width = 1024  # of projector and predictor
     output_dim: Width = 256
-    precision: str = "auto"  # "bf16", "fp32", or bf16 on CUDA only
-
-    def __post_init__(self):
-        _check_choice("sampler", self.sampler, SAMPLERS)
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,19 @@ class DistillRecipe:
         )
     )
     view: AugmentRecipe = DISTILL_VIEW
-    sampler: str = "stratified"  # one window in each stretch; or "uniform", "every-second"
+    sampler: Sampler = "stratified"  # one window in each stretch; or "uniform", "every-second"
     windows_per_game: Count = 75  # an epoch; "every-second" takes a window at every whole second instead
     mask_share: Below1 = 0.25  # α1, whole tubelets
-    temperature: Positive = 0.1  # τ
+    temperature: Temperature = 0.1  # τ
     sce_lambda: Fraction = 0.5  # λ, weight of the own feature in the target
-    candidates: str = "bank"  # "bank" (complete) or "queue" (own window and a queue, as the authors' code)
+    candidates: Literal["bank", "queue"] = (
+        "bank"  # "bank" (complete) or "queue" (own window and a queue, as the authors' code)
+    )
     queue_size: Count = 65_536  # for candidates = "queue"
-    temperature_m: Positive = 0.05  # τ_m for candidates = "queue"; the complete bank carries its own
+    temperature_m: Temperature = 0.05  # τ_m for candidates = "queue"; the complete bank carries its own
     hidden_dim: Width = 1024  # of the projector
     copy_temporal: bool = True  # ViViT: temporal blocks start from the spatial ones
-    precision: str = "auto"
-
-    def __post_init__(self):
-        _check_choice("sampler", self.sampler, SAMPLERS)
-        _check_choice("candidates", self.candidates, CANDIDATES)
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,9 @@ class FinetuneRecipe:
     )
     scratch_epochs: Number = 100  # of everything, without the head's epochs, when step 2 was skipped
     view: AugmentRecipe = FINETUNE_VIEW
-    sampler: str = "uniform"  # with the first and last window of each half; or "stratified", "every-second"
+    sampler: Sampler = (
+        "uniform"  # with the first and last window of each half; or "stratified", "every-second"
+    )
     windows_per_game: Count = 50  # an epoch; "every-second" takes a window at every whole second instead
     mask_share: Below1 = 0.25  # α2, in training only
     mixup_alpha: Real = 0.1  # 0 is off
@@ -116,10 +121,10 @@ class FinetuneRecipe:
     head_prior: Inside1 = 0.5  # probability an untrained head gives everything; 0.5 is a zero bias
     radius_seconds: Seconds = 0.5  # ε, a frame this near to an action is positive
     spot: SpotRecipe = field(default_factory=SpotRecipe)
-    precision: str = "auto"
+    precision: Precision = "auto"
 
     def __post_init__(self):
-        _check_choice("sampler", self.sampler, SAMPLERS)
+        check_classes(self.classes)
 
 
 STAGES = {
@@ -127,9 +132,3 @@ STAGES = {
     "distill": DistillRecipe,
     "finetune": FinetuneRecipe,
 }
-
-
-def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        choices = " or ".join(f'"{choice}"' for choice in known)
-        raise InputError(f"{name} is {value!r}", remedy=f"use {choices}")

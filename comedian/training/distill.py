@@ -22,6 +22,7 @@ from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import copy_temporal_from_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import TUBELET_FRAMES
+from comedian.recipes.schema import check
 from comedian.recipes.stages import DistillRecipe
 from comedian.training.epochs import Epochs
 from comedian.training.loop import finish, fit
@@ -94,6 +95,7 @@ def distill(
     Raises:
         InputError: a half is not in the bank or shorter than a window, or the start does not fit.
     """
+    check(recipe, "the recipe")
     torch.manual_seed(seed_of(run.seed, "start"))
     start = start or Start()
     spatial = start.spatial(recipe.model, halves.geometry)

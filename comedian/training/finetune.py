@@ -20,6 +20,7 @@ from comedian.formats.frames import Geometry
 from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
 from comedian.models.heads import CLASSES
 from comedian.models.spotter import Spotter
+from comedian.recipes.schema import check
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
 from comedian.spotting.sliding import SlidingSpotter
 from comedian.training.epochs import Epochs
@@ -108,6 +109,7 @@ def finetune(
     if validation and validation.halves.geometry != halves.geometry:
         what = f"the frames to validate on are {validation.halves.geometry}, those to train on are not"
         raise InputError(what, validation.halves.files[0].path, "extract the frames alike")
+    check(recipe, "the recipe")
     torch.manual_seed(seed_of(run.seed, "start"))
     start = start or Start()
     spotter, distilled = start_spotter(start, recipe, halves.geometry)

@@ -14,6 +14,8 @@ from comedian.data.halves import Halves
 from comedian.errors import InputError
 from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.provenance import provenance
+from comedian.recipes.ranges import Precision
+from comedian.recipes.schema import checked
 from comedian.recipes.stages import OptimRecipe
 from comedian.training.epochs import Epochs
 from comedian.training.optim import adamw
@@ -91,8 +93,7 @@ def fit(
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Mixed precision as the recipe says: "bf16", "fp32", or "auto", bf16 on CUDA only."""
-    if precision not in ("auto", "bf16", "fp32"):
-        raise InputError(f"precision is {precision!r}", remedy='use "auto", "bf16" or "fp32"')
+    checked("precision", precision, Precision, "the recipe")
     enabled = precision == "bf16" or (precision == "auto" and device.type == "cuda")
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 

@@ -17,6 +17,7 @@ from comedian.models.heads import predictor, projector
 from comedian.models.momentum import KeyQueue, MomentumTwin, ema_momentum
 from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import TUBELET_FRAMES
+from comedian.recipes.schema import check
 from comedian.recipes.stages import PretrainSpatialRecipe
 from comedian.training.epochs import Epochs
 from comedian.training.loop import finish, fit
@@ -76,6 +77,7 @@ def pretrain_spatial(
     Raises:
         InputError: the frames are too few for one batch, or the start does not fit.
     """
+    check(recipe, "the recipe")
     torch.manual_seed(seed_of(run.seed, "start"))
     start = start or Start()
     step = MocoStep(start.spatial(recipe.model, halves.geometry), recipe)

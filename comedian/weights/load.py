@@ -70,8 +70,19 @@ def load_weights(name: str | Path, expect: str | Collection[str] = tuple(MAKER))
     """
     path = fetch(name)
     checkpoint = _read(path).check_kind(expect)
+    _check_depth(checkpoint)
     check_finite(checkpoint.tensors, path)
     return checkpoint
+
+
+def _check_depth(checkpoint: Checkpoint) -> None:
+    """Raise InputError if a network is deeper than its file: before its blocks are built, one by one."""
+    model = checkpoint.header.model
+    spatial = {"vivit": model.depth, "viswin": sum(model.swin_depths)}.get(model.backbone_kind, 0)
+    temporal = 0 if checkpoint.kind == "spatial" else model.temporal_depth
+    if (blocks := spatial + temporal) > len(checkpoint.tensors):
+        what = f"its header tells of {blocks} blocks, it holds {len(checkpoint.tensors)} tensors"
+        raise InputError(what, checkpoint.path, "make it again")
 
 
 def _read(path: str) -> Checkpoint:
@@ -105,8 +116,7 @@ def load_spotter(path: str | Path) -> Spotter:
     header = checkpoint.header
     spotter = _built(lambda: Spotter(header.model, header.classes), checkpoint.tensors, path)
     spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
-    stored = header.recipe.get("spot", {})
-    spotter.spot = table(stored if isinstance(stored, dict) else {}, SpotRecipe, path, "make it again")
+    spotter.spot = table(header.recipe.get("spot", {}), SpotRecipe, path, "make it again")
     return spotter
 
 

@@ -61,10 +61,13 @@ class Start:
         """
         if self.text is not None and self._checkpoint is None:
             return spatial_from_timm(model, self.text)
+        if self._checkpoint is None:
+            return build_spatial(model)
+        model.validate()
+        self._check(self._checkpoint.header, model, geometry, TEMPORAL_FIELDS)
+        weights = spatial_of(self._checkpoint).state_dict()
         spatial = build_spatial(model)
-        if self._checkpoint is not None:
-            self._check(self._checkpoint.header, model, geometry, TEMPORAL_FIELDS)
-            spatial.load_state_dict(spatial_of(self._checkpoint).state_dict())
+        spatial.load_state_dict(weights)
         return spatial
 
     def temporal(self, model: ModelRecipe, geometry: Geometry) -> TemporalTransformer | None:
@@ -76,8 +79,9 @@ class Start:
         if self._checkpoint is None or self._checkpoint.kind == "spatial":
             return None
         self._check(self._checkpoint.header, model, geometry, ("drop_path",))
+        weights = temporal_of(self._checkpoint).state_dict()
         temporal = TemporalTransformer(model)
-        temporal.load_state_dict(temporal_of(self._checkpoint).state_dict())
+        temporal.load_state_dict(weights)
         return temporal
 
     def _check(

@@ -122,8 +122,14 @@ def test_query_lists_moments_as_lines_and_as_a_table(features, tmp_path, run):
         ),
         (["-", "-o", "b.h5"], "-: features, frames and banks cannot go through a pipe"),
         (["features", *BAIDU, "-o", "-"], "cannot go through a pipe"),
-        (["features", *BAIDU, "-o", "b.h5", "--tau", "0"], "--temperature: the temperature is 0"),
-        (["features", *BAIDU, "-o", "b.h5", "--features-fps", "0"], "--features-fps: 0 rows a second"),
+        (
+            ["features", *BAIDU, "-o", "b.h5", "--tau", "0"],
+            "temperature_m must be float >= 0.0001",
+        ),
+        (
+            ["features", *BAIDU, "-o", "b.h5", "--features-fps", "0"],
+            "rows a second must be float > 0.0",
+        ),
         (["features", *BAIDU, "-o", "b.h5", "--device", "tpu"], "--device: unknown device 'tpu'"),
         (["--query", "A@1:00", "other.h5"], "other.h5: is not a bank but some other HDF5 file; make"),
         (["--query", "A@1:00", "games.txt"], "games.txt: is not a bank; make one with build-bank"),

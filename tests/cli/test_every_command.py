@@ -336,6 +336,9 @@ def test_a_whole_pipe(tiny):
         "build-bank --features-fps nan",
         "build-bank --features-fps -1",
         "build-bank --features-offset nan",
+        "build-bank --tau 1e-30",
+        "build-bank --features-fps 1e308",
+        "build-bank --features-offset 1e300",
         "evaluate --fps 1000000000",
     ],
 )

@@ -108,7 +108,10 @@ BAD_LINES = {  # more words for a right command line, and what the one line on s
     "no value": ("--set precision", "--set: 'precision' is not key=value; write"),
     "wrong type": ("--set model.depth=deep", "--set: depth must be int, not 'deep'"),
     "impossible network": ("--set model.patch_size=5", "model.patch_size = 5 cannot be built; it must"),
-    "wrong precision": ("--set precision=fp8", "precision is 'fp8'; use"),
+    "wrong precision": (
+        "--set precision=fp8",
+        "precision must be one of 'auto', 'bf16', 'fp32'",
+    ),
     "no such recipe": ("--recipe vivit-huge", "vivit-huge: no such recipe; use smoke"),
     "wrong device": ("--device tpu", "--device: unknown device 'tpu'; use auto, cpu"),
     "a device that is not there": (

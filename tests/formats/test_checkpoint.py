@@ -71,6 +71,28 @@ def test_kinds(path):
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"mean": -5.0}, "mean must be float >= 0.0, not -5.0"),
+        ({"std": 0.0}, "std must be float > 0.0, not 0.0"),
+        ({"classes": ["Goal", "Goal"]}, "names the class 'Goal' twice"),
+        ({"provenance": 3}, "provenance must be object, not 3"),
+        ({"recipe": {"spot": 3}}, "spot must be a table, not 3"),
+        ({"recipe": {"spot": {"merge": "foo"}}}, "merge must be one of 'max', 'average', not 'foo'"),
+        ({"recipe": {"full": {"base_lr": 1e30}}}, "base_lr must be float <= 1000000.0, not 1e+30"),
+        ({"recipe": {"preset": 3}}, "preset must be str, not 3"),
+        ({"model": {"backbone": "nope"}}, "model.backbone = nope cannot be built"),
+        ({"model": {"mlp_ratio": 0.0}}, "mlp_ratio must be float > 0.0, not 0.0"),
+    ],
+)
+def test_every_value_of_the_header_is_checked(path, values, told):
+    with safe_open(path, framework="pt") as file:
+        header = {name: json.loads(text) for name, text in file.metadata().items()}
+    save_file({}, path, {name: json.dumps(value) for name, value in (header | values).items()})
+    assert told in refused(path)
+
+
 def test_missing(tmp_path):
     assert "no such weights file" in refused(tmp_path / "absent.safetensors")
     assert "no such weights file" in refused(tmp_path)

@@ -21,7 +21,7 @@ def test_from_the_command_line():
     assert read_classes("Pass/Cross,Shot") == ("Pass/Cross", "Shot")
     assert len(read_classes(",".join(f"class {number}" for number in range(100)))) == 100
     for text in ("", ",", "Goal,Goal", unicodedata.normalize("NFD", "Gól") + ",Gól"):
-        with pytest.raises(InputError, match=r"names (a class twice|no class)"):
+        with pytest.raises(InputError, match=r"names (the class .* twice|no class)"):
             read_classes(text)
 
 

@@ -119,8 +119,8 @@ def test_a_value_that_may_be_none_has_a_type_all_the_same(changes):
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("temperature=-1", "temperature must be float > 0.0, not -1"),
-        ("temperature=nan", "temperature must be float > 0.0, not nan"),
+        ("temperature=-1", "temperature must be float >= 0.0001, not -1"),
+        ("temperature=nan", "temperature must be float >= 0.0001, not nan"),
         ("temperature=inf", "temperature must be float <= 1000000.0, not inf"),
         ("optim.base_lr=1e30", "base_lr must be float <= 1000000.0, not 1e+30"),
         ("optim.batch_size=0", "batch_size must be int >= 1, not 0"),
@@ -129,6 +129,10 @@ def test_a_value_that_may_be_none_has_a_type_all_the_same(changes):
         ("view.crop_scale=[0.1, 2]", "crop_scale must be float <= 1.0, not [0.1, 2]"),
         ("view.crop_scale=[0.1]", "crop_scale must be array of length 2, not [0.1]"),
         ("mask_share=1.0", "mask_share must be float < 1.0, not 1.0"),
+        ("precision=fp7", "precision must be one of 'auto', 'bf16', 'fp32', not 'fp7'"),
+        ("sampler=all", "sampler must be one of 'stratified', 'uniform', 'every-second', not 'all'"),
+        ("view.crop_scale=[0.9, 0.1]", "crop_scale goes from 0.9 down to 0.1; give the lower end first"),
+        ("view.blur_kernel=22", "blur_kernel is 22; use an odd number of pixels"),
     ],
 )
 def test_values_out_of_their_range_are_refused(setting, told):

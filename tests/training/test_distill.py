@@ -259,5 +259,5 @@ def test_frames_and_bank_of_different_lengths_are_said(end, said):
 
 
 def test_unknown_candidates_are_told(inputs, a_run):
-    with pytest.raises(InputError, match='candidates is \'all\'; use "bank" or "queue"'):
+    with pytest.raises(InputError, match="candidates must be one of 'bank', 'queue', not 'all'"):
         train(inputs, "distill", a_run(), replace(DISTILL, candidates="all"))
