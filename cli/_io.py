@@ -1,19 +1,19 @@
 """Standard input and output: `-`, terminals, and files that are whole or absent."""
 
-import os
-import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
-from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
 import typer
 
-from comedian.errors import InputError, some_of
+from comedian.errors import InputError
 from comedian.formats.spot import Spot
+
+from ._outputs import check_output, refuse_inputs
+from ._say import warn
 
 SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of results_spotting.json.")
 
@@ -90,51 +90,6 @@ def write_spots(stream: TextIO, spots: Iterable[Spot]) -> None:
     stream.flush()
 
 
-def check_output(path: str | Path) -> None:
-    """Raise InputError unless a file can be written at `path`: before hours of work, not after them."""
-    import tempfile
-
-    from comedian.formats.atomic import is_stream
-
-    if Path(path).is_dir():
-        raise InputError("is a folder", path, "name a file")
-    if is_stream(path):
-        return
-    goal = Path(os.path.realpath(path))
-    folder = next(parent for parent in goal.parents if parent.exists())
-    if not folder.is_dir():
-        raise InputError("is not a folder", folder, "write somewhere else")
-    try:
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        what = f"cannot write into it: {error.strerror}"
-        raise InputError(what, folder, "write somewhere else") from None
-
-
-def refuse_inputs(outputs: Iterable[str | PathLike], inputs: Iterable[str | PathLike]) -> None:
-    """Raise InputError if an output is one of the inputs, by whatever names; `-` is the standard stream.
-
-    So `nms a.jsonl >> a.jsonl` and `nms -o a.jsonl < a.jsonl` are refused too. Several outputs must differ.
-    """
-    taken = dict.fromkeys(_identities(inputs, 0), "an input")
-    for name in outputs:
-        for identity in _identities([name], 1):
-            if identity in taken:
-                place = "standard output" if name == "-" else name
-                raise InputError(f"is also {taken[identity]}", place, "write somewhere else")
-            taken[identity] = "another output"
-
-
-def _identities(names: Iterable[str | PathLike], standard: int) -> Iterator[tuple[int, int]]:
-    """Device and number of each file that exists."""
-    for name in map(str, names):
-        with suppress(OSError, ValueError):
-            path = name.partition("@")[2] if name.startswith("timm:") else name
-            found = os.stat(standard if name == "-" else path)
-            if stat.S_ISREG(found.st_mode):
-                yield found.st_dev, found.st_ino
-
-
 @contextmanager
 def _named(stream: str) -> Iterator[None]:
     """Tell the stream in errors of the system that name no file."""
@@ -144,28 +99,3 @@ def _named(stream: str) -> Iterator[None]:
         if error.filename is None and error.errno:
             error.filename = stream
         raise
-
-
-class Skip:
-    """Takes errors of single files, says them and keeps their names; the other files go on."""
-
-    def __init__(self, command: str):
-        self.command = command
-        self.files: list[Path] = []
-
-    def __call__(self, error: InputError) -> None:
-        self.files.append(Path(error.file or ""))
-        warn(self.command, str(error))
-
-
-def say_left_out(sources: Iterable[str | Path], taken: Iterable[Path], say: Callable[[str], None]) -> None:
-    """Say what named folders hold that is not taken, though it might be meant."""
-    from comedian.formats.games import left_out
-
-    for folder, names in left_out(sources, taken).items():
-        say(f"{folder}: left out {some_of(names)}; to take a video of another kind, name it")
-
-
-def warn(command: str, message: str) -> None:
-    """One line on stderr."""
-    print(f"{command}: {message}", file=sys.stderr)

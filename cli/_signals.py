@@ -9,14 +9,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from comedian.interrupts import bring_back_swallowed
+from comedian.interrupts import bring_back_swallowed, later
 
 from ._torchrun import are_several
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 IMPATIENT_SECONDS = 2.0  # from the first signal on; a later one ends the process whatever it is doing
-LATER_SECONDS = 0.02  # until it is seen whether an import is over
 
 
 def end_at_once() -> None:
@@ -60,8 +59,7 @@ class Interrupts:
             if monotonic() - self._first > IMPATIENT_SECONDS:
                 _leave(signum, frame)
         elif _is_importing(frame):
-            signal.signal(signal.SIGALRM, lambda _, later: self._interrupt(signum, later))
-            signal.setitimer(signal.ITIMER_REAL, LATER_SECONDS)
+            later(lambda _, where: self._interrupt(signum, where))  # the import may be over then
         else:
             self._first = monotonic()
             by_torchrun = are_several() and signum == signal.SIGTERM

@@ -11,8 +11,9 @@ from comedian.formats.games import FRAMES_SUFFIXES, files_of, find_games
 from comedian.recipes.resolve import resolve, to_toml
 
 from ._flags import Flags
-from ._io import check_output, refuse_inputs, warn
+from ._outputs import check_output, refuse_inputs
 from ._progress import progress
+from ._say import warn
 from ._streams import silence_stdout
 from ._torchrun import is_first
 

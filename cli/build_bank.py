@@ -11,9 +11,10 @@ from comedian.errors import InputError
 from comedian.recipes.bank import BankRecipe
 
 from ._app import command
-from ._io import check_output, refuse_inputs, warn
 from ._options import Device, Dtype, Prefer, Quiet, Root, Workers, by_name, warn_ignored
+from ._outputs import check_output, refuse_inputs
 from ._progress import progress
+from ._say import warn
 
 TEACHERS = "timm:NAME, timm:NAME@FILE, hf:NAME, or a weights file"
 NUMBER: Any = {"metavar": "NUMBER", "min": 1}

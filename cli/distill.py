@@ -10,8 +10,8 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._flags import Flags, with_flags
-from ._io import warn
 from ._options import by_name
+from ._say import warn
 from ._torchrun import is_first
 from ._training import train
 

@@ -10,8 +10,10 @@ from comedian.formats.classes import read_classes
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 from ._app import command
-from ._io import SPOTS, games_in, open_output, open_spots, refuse_inputs, warn
+from ._io import SPOTS, games_in, open_output, open_spots
 from ._options import by_name
+from ._outputs import refuse_inputs
+from ._say import warn
 
 LABELS = typer.Option(
     metavar="FOLDER|FILE",

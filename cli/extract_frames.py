@@ -15,9 +15,9 @@ from comedian.recipes.frames import FramesRecipe
 from comedian.recipes.schema import check
 
 from ._app import command
-from ._io import say_left_out, warn
 from ._options import Prefer, Quiet, Root, Sampling, by_name
 from ._progress import progress
+from ._say import say_left_out, warn
 
 NAME = "extract-frames"
 

@@ -9,8 +9,9 @@ from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
 from ._flags import Flags, with_flags
-from ._io import refuse_inputs, warn
 from ._options import by_name
+from ._outputs import refuse_inputs
+from ._say import warn
 from ._torchrun import is_first
 from ._training import train
 

@@ -13,7 +13,8 @@ from comedian.recipes.suppress import THRESHOLD, WINDOW_SECONDS
 from comedian.spotting.suppress import by_half, suppress_half
 
 from ._app import command
-from ._io import SPOTS, games_in, open_output, open_spots, warn, write_spots
+from ._io import SPOTS, games_in, open_output, open_spots, write_spots
+from ._say import warn
 
 
 class Form(StrEnum):

@@ -11,9 +11,11 @@ from comedian.errors import InputError
 from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
-from ._io import Skip, check_output, open_output, refuse_inputs, say_left_out, warn, write_spots
+from ._io import open_output, write_spots
 from ._options import Device, Merge, Prefer, Quiet, Root, by_name, warn_ignored
+from ._outputs import check_output, refuse_inputs
 from ._progress import progress
+from ._say import Skip, say_left_out, warn
 from ._torchrun import is_first
 
 SOURCES = typer.Argument(

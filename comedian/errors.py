@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from os import PathLike
 
+SHOWN = 60  # characters of a value
+
 
 class InputError(Exception):
     """Something the user gave is wrong: `file: what; remedy`, always one line.
@@ -18,6 +20,11 @@ class InputError(Exception):
         place = f"{file}: " if file is not None else ""
         ending = f"; {remedy}" if remedy else ""
         super().__init__(" ".join(f"{place}{what}{ending}".split("\n")))
+
+
+def cut_short(text: str) -> str:
+    """A value's text for a message, of at most `SHOWN` characters."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def some_of(names: Sequence[str], shown: int = 3) -> str:

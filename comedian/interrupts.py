@@ -2,8 +2,16 @@
 
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
-AGAIN_SECONDS = 0.02
+LATER_SECONDS = 0.02
+
+
+def later(handler: Callable[[int, Any], None]) -> None:
+    """Call a handler of signals a moment later, in the main thread, whatever runs there then."""
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, LATER_SECONDS)
 
 
 def bring_back_swallowed() -> None:
@@ -23,7 +31,6 @@ def bring_back_swallowed() -> None:
         def again(signum, frame) -> None:
             raise type(error)(*error.args)
 
-        signal.signal(signal.SIGALRM, again)
-        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+        later(again)
 
     sys.unraisablehook = hook

@@ -40,7 +40,7 @@ def options(monkeypatch):
             understood.append(call.keywords)
         return 0
 
-    monkeypatch.setattr("cli._app._status", note)
+    monkeypatch.setattr("cli._app.status_of", note)
 
     def of(words: list[str]) -> dict:
         with pytest.raises(SystemExit) as ended:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cli._app import _status
+from cli._status import status_of
 from comedian.interrupts import bring_back_swallowed
 
 
@@ -60,7 +60,7 @@ def test_an_error_that_a_library_makes_of_an_interrupt_is_the_interrupt(capsys):
             raise ValueError("the file is cut short") from None
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    assert _status(call, "spot") == 130
+    assert status_of(call, "spot") == 130
     os.kill(os.getpid(), signal.SIGINT)  # it says nothing more
     for number, handler in before.items():
         signal.signal(number, handler)

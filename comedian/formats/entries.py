@@ -4,11 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from comedian.errors import InputError
+from comedian.errors import InputError, cut_short
 from comedian.formats.actions import VISIBLE
 
 T = TypeVar("T")
-SHOWN_LENGTH = 60
 LARGEST = 2**53  # beyond, whole numbers are no floats
 
 
@@ -81,8 +80,7 @@ def is_there(entry: dict, key: str) -> bool:
 
 def shown(value: object) -> str:
     """A value for a message, as JSON, cut short."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…"
+    return cut_short(json.dumps(value, ensure_ascii=False))
 
 
 def _of_text(value: object) -> int | float:

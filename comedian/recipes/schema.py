@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from comedian.errors import InputError
+from comedian.errors import InputError, cut_short
 
 Table = TypeVar("Table")
-SHOWN = 60  # characters of a value in an error
 
 
 def checked(key: str, value: Any, wanted: Any, source: Any, remedy: str | None = None) -> Any:
@@ -92,5 +91,4 @@ def types_of(kind: type) -> dict[str, Any]:
 
 def shown(value: Any) -> str:
     """A value for an error, shortened."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return cut_short(repr(value))

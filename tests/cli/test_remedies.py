@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from cli._app import _in_words
+from cli._status import _in_words
 from cli._umbrella import COMMANDS
 from tests.cli.test_every_command import main_of
 from tests.help_pages import help_of
@@ -67,13 +67,13 @@ NAMED = [
     for command, option in OPTION.findall(text)
     if option not in OTHERS
 ]
-SHARED = (
+SHARED = (  # define options, or name those of several commands
     "cli/_app.py",
     "cli/_flags.py",
     "cli/_options.py",
     "cli/_umbrella.py",
-    "cli/_io.py",
-)  # define options
+    "cli/_status.py",
+)
 
 
 def options_of(name: str) -> set[str]:
