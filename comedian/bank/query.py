@@ -7,6 +7,7 @@ import numpy as np
 
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
+from comedian.formats.clocks import clock
 from comedian.formats.naming import half_number, is_game_file
 
 
@@ -54,11 +55,6 @@ def parse_moment(text: str, half: int | None = None) -> tuple[str, int, float]:
     if folder and is_game_file(name):
         return folder, half or half_number(name), 60 * int(match[1]) + float(match[2])
     return game, half or 1, 60 * int(match[1]) + float(match[2])
-
-
-def clock(seconds: float) -> str:
-    """MM:SS of a time in a half, rounded down."""
-    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
 def _moment(bank: Bank, row: int, cosine: float) -> dict:

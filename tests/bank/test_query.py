@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from comedian.bank.query import clock, nearest_moments, parse_moment
+from comedian.bank.query import nearest_moments, parse_moment
 from comedian.errors import InputError
+from comedian.formats.clocks import clock
 from tests.bank.small_bank import build
 
 
