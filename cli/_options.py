@@ -53,6 +53,14 @@ def warn_ignored(
             say(f"--{name.replace('_', '-')} has no effect {why}")
 
 
+Periods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--half",
+        metavar="N=START-END",
+        help="Where a half lies in a video that holds several: 1=0:30-46:10; repeatable.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
 Device = Annotated[
     str, typer.Option(metavar="auto|cpu|cuda|cuda:N", help="auto is CUDA if there is one, else the CPU.")

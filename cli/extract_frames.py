@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from comedian.errors import InputError
-from comedian.formats.games import VIDEO_SUFFIXES, files_of, find_games
+from comedian.formats.games import VIDEO_SUFFIXES, files_of, find_games, with_periods
+from comedian.formats.periods import parse_periods
 from comedian.recipes.frames import FramesRecipe
 from comedian.recipes.schema import check
 
 from ._app import command
-from ._options import Prefer, Quiet, Root, Sampling, by_name
+from ._options import Periods, Prefer, Quiet, Root, Sampling, by_name
 from ._progress import progress
 from ._say import say_left_out, warn
 
@@ -63,6 +64,7 @@ def extract_frames(
     output: Annotated[Path, OUTPUT],
     root: Root = None,
     prefer: Prefer = None,
+    periods: Periods = None,
     fps: Annotated[float, FPS] = FramesRecipe.fps,
     size: Annotated[tuple, SIZE] = DEFAULT_SIZE,
     sampling: Annotated[Sampling, SAMPLING] = Sampling[FramesRecipe.sampling],
@@ -86,6 +88,7 @@ def extract_frames(
     from comedian.video.extract import extract_all, plan
 
     games = find_games(sources, VIDEO_SUFFIXES, root, prefer)
+    games = with_periods(games, parse_periods(periods or (), "--half"))
     jobs = plan(games, output)
     if not quiet:
         say_left_out(sources, files_of(games), partial(warn, NAME))

@@ -12,7 +12,7 @@ from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
 from ._io import open_output, write_spots
-from ._options import Device, Merge, Prefer, Quiet, Root, by_name, warn_ignored
+from ._options import Device, Merge, Periods, Prefer, Quiet, Root, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
 from ._progress import progress
 from ._say import Skip, say_left_out, warn
@@ -40,6 +40,7 @@ def spot(
     model: Annotated[list[str] | None, MODEL] = None,
     root: Root = None,
     prefer: Prefer = None,
+    periods: Periods = None,
     scores: Annotated[Path | None, SCORES] = None,
     threshold: Annotated[float, LEAST] = THRESHOLD,
     ignored_seconds: Annotated[float | None, IGNORED] = None,
@@ -60,6 +61,7 @@ def spot(
     if scores:
         check_output(scores)
     from comedian.distributed import pick_device, processes
+    from comedian.formats.periods import parse_periods
     from comedian.formats.provenance import provenance
     from comedian.formats.scores import write_scores
     from comedian.spotting.sliding import to_spots
@@ -67,7 +69,7 @@ def spot(
 
     say = (lambda message: None) if quiet else (lambda message: warn("spot", message))
     skip = Skip("spot")
-    halves, saved = find_sources(sources, root, prefer, skip)
+    halves, saved = find_sources(sources, root, prefer, skip, parse_periods(periods or (), "--half"))
     if not halves and not saved:
         raise typer.Exit(1)
     refuse_inputs([output, *([scores] if scores else ())], files := [half.path for half in halves])

@@ -9,6 +9,7 @@ from comedian.distributed import pick_device
 from comedian.evaluation import metrics
 from comedian.evaluation.pairing import collect, pair
 from comedian.formats.lookup import Labels
+from comedian.formats.periods import Period
 from comedian.formats.scores import Scores
 from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
@@ -46,6 +47,7 @@ def spot(
     device: str = "auto",
     root: Name | None = None,
     prefer: str | None = None,
+    periods: Sequence[Period] = (),
     report: Report = silent,
     say: Callable[[str], None] = warnings.warn,
 ) -> list[Spot]:
@@ -59,6 +61,7 @@ def spot(
         device: "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:N".
         root: folder that a list's lines start from.
         prefer: ending, such as "224p", of the file to take where there are several for a half.
+        periods: where those of the only video lie; else what stands beside a video counts.
         report: moves a progress bar (task, seconds done, seconds in all).
         say: takes one line about each damaged video.
 
@@ -67,7 +70,7 @@ def spot(
     """
     spotters = [spotter] if isinstance(spotter, Spotter) else list(spotter)
     named = [sources] if isinstance(sources, str | Path) else sources
-    halves, saved = find_sources(named, root, prefer)
+    halves, saved = find_sources(named, root, prefer, periods=tuple(periods))
     runs: Iterable[Scores] = average_saved(saved)
     classes = saved[0].classes if saved else spotters[0].classes
     if not saved:

@@ -5,7 +5,7 @@ from sys import intern
 
 from comedian.errors import InputError, some_of
 from comedian.evaluation.cells import GameResult
-from comedian.formats.actions import Action
+from comedian.formats.actions import Action, in_halves
 from comedian.formats.lookup import Labels, check_half_known
 from comedian.formats.naming import Parts, named
 from comedian.formats.spot import HalfSpot, Spot
@@ -21,6 +21,8 @@ def collect(spots: Iterable[Spot], games: Iterable[str] = ()) -> Videos:
         small = HalfSpot(
             half=spot["half"], position_ms=spot["position_ms"], label=label, confidence=spot["confidence"]
         )
+        if "video_ms" in spot:
+            small["video_ms"] = spot["video_ms"]
         videos.setdefault(spot["video"], []).append(small)
     return videos
 
@@ -70,11 +72,23 @@ def _by_name(video: str, spots: list[HalfSpot]) -> list[HalfSpot]:
     return [{**spot, "half": half} for spot in spots]
 
 
+def _starts_ms(spots: Iterable[HalfSpot]) -> dict[int, float]:
+    """Where halves begin in the file that holds them, as spots with both clocks tell."""
+    return {
+        spot["half"]: spot["video_ms"] - spot["position_ms"]
+        for spot in spots
+        if isinstance(spot.get("video_ms"), int | float)
+    }
+
+
 def _result(game: Parts, actions: list[Action], names: list[str], videos: Videos) -> GameResult:
     owner: dict[int, str] = {}
+    starts_ms = _starts_ms(spot for name in names for spot in videos[name])
+    actions = in_halves(actions, starts_ms)
     for name in names:
         halves = {spot["half"] for spot in videos[name]}
-        check_half_known(name, halves, actions)
+        if not halves <= starts_ms.keys():
+            check_half_known(name, halves, actions)
         for half in halves:
             if (other := owner.setdefault(half, name)) != name:
                 raise InputError(f"{other} and {name} both hold half {half}", None, "give one of them")

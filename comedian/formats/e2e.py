@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from comedian.formats.actions import NOT_SHOWN, Action, Form
+from comedian.formats.actions import IN_FILE, NOT_SHOWN, Action, Form
 from comedian.formats.entries import name_in, number_in, read_entries, shown, text_in, visibility_in
 from comedian.formats.naming import half_number
 
@@ -39,7 +39,8 @@ def _action(video: dict, event: dict) -> Action:
     if not number_in(video, "fps") > 0:
         raise ValueError(f"'fps' of its video is {shown(video['fps'])}, which cannot be")
     position_ms = round(number_in(event, "frame") * 1000 / number_in(video, "fps"))
-    return Action(half_number(video["video"]), position_ms, text_in(event, "label"), _visibility(event))
+    half = half_number(video["video"], IN_FILE)
+    return Action(half, position_ms, text_in(event, "label"), _visibility(event))
 
 
 def _visibility(event: dict) -> str:

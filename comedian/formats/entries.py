@@ -59,6 +59,13 @@ def whole_in(entry: dict, key: str) -> int:
     return int(number_in(entry, key))
 
 
+def half_in(entry: dict) -> int:
+    """The number of a half; ValueError if it is below 0; as `whole_in`."""
+    if (half := whole_in(entry, "half")) < 0:
+        raise ValueError(f"'half' is {shown(entry['half'])}, which cannot be")
+    return half
+
+
 def confidence_in(entry: dict) -> float:
     """A number of any kind, also NaN and infinity, and where it is written as text; as `number_in`."""
     value = entry["confidence"]

@@ -22,8 +22,9 @@ from comedian.formats.atomic import failing_in_words
 from comedian.formats.handles import identity_of, read_at
 from comedian.formats.hdf5 import Kind, attributes_of, new_hdf5, open_hdf5, read_array
 from comedian.formats.naming import half_number, text_of
+from comedian.formats.periods import Period
 from comedian.recipes.frames import FramesRecipe
-from comedian.recipes.ranges import HalfNumber, Pixels, Rate
+from comedian.recipes.ranges import HalfNumber, Number, Pixels, Rate
 
 KIND = Kind("frames file", "comedian frames", 1, "extract-frames")
 ENCODINGS = ("jpeg", "raw")
@@ -61,6 +62,7 @@ def write_frames(
     quality: int = FramesRecipe.quality,
     video: str | Path,
     half: int,
+    period: Period | None = None,
     sampling: str,
     provenance: str,
     damage: Sequence[str] = (),
@@ -71,6 +73,7 @@ def write_frames(
         frames: (seconds, uint8 (H, W, 3)) in order, of `size` (width, height).
         quality: of JPEG, 1 to 100.
         video: the file they come from; its absolute path and its size are kept.
+        period: where the half lies in the video, if that holds several; times count from its start.
         damage: what the video lost, looked at once the frames are exhausted.
 
     Raises:
@@ -98,6 +101,8 @@ def write_frames(
                 damage="; ".join(damage),
                 provenance=provenance,
             )
+            if period:
+                file.attrs.update(_of_period(period))
             file["seconds"] = np.array(seconds, np.float64)
             file["offset"] = np.array(offset, np.int64)
             _copy(spool, file.create_dataset("data", (offset[-1],), np.uint8))
@@ -115,6 +120,8 @@ class Attributes:
     sampling: Literal["screen", "ffmpeg"]
     video: str
     half: HalfNumber
+    video_start_ms: Number | None = None
+    video_end_ms: Number | None = None
     video_bytes: int = UNKNOWN_BYTES
     damage: str = ""
     provenance: str = "{}"
@@ -127,8 +134,9 @@ class FramesFile:
         path, fps, width, height, encoding, sampling: as written.
         video: absolute path of the video the frames come from.
         half: by the video's name; as written where that says none.
+        period: where the half lies in the video, if that holds several.
         damage: what the video lost, in words, or "".
-        seconds: float64 (N), presentation times from the video's origin.
+        seconds: float64 (N), presentation times from the video's origin, or the half's start in it.
 
     Raises:
         InputError: missing, not a frames file, cut short, or of a newer version.
@@ -202,6 +210,8 @@ class FramesFile:
         self.encoding, self.sampling = found.encoding, found.sampling
         self.video, self.video_bytes = found.video, found.video_bytes
         self.half = half_number(self.video, found.half)
+        begin, end = found.video_start_ms, found.video_end_ms
+        self.period = None if begin is None else Period(found.half, begin, end)
         self.damage, self.provenance = found.damage, found.provenance
         self.seconds = read_array(file, "seconds", (None,), "f")
         self._offset = read_array(file, "offset", (len(self.seconds) + 1,), "iu").astype(np.int64)
@@ -214,16 +224,29 @@ class FramesFile:
 
 
 def whole_frames_file(
-    path: str | Path, *, fps: float, size: tuple[int, int], encoding: str, sampling: str, video: str | Path
+    path: str | Path,
+    *,
+    fps: float,
+    size: tuple[int, int],
+    encoding: str,
+    sampling: str,
+    video: str | Path,
+    period: Period | None = None,
 ) -> FramesFile | None:
     """The frames file at `path` if it is whole and was made like this from this very video."""
     try:
         file = FramesFile(path)
     except InputError:
         return None
-    made = (file.fps, (file.width, file.height), file.encoding, file.sampling, file.video, file.video_bytes)
-    wanted = (float(fps), tuple(size), encoding, sampling, text_of(os.path.abspath(video)), _size_of(video))
-    return file if made == wanted else None
+    made = (file.fps, (file.width, file.height), file.encoding, file.sampling)
+    wanted = (float(fps), tuple(size), encoding, sampling)
+    source = (text_of(os.path.abspath(video)), _size_of(video), period)
+    return file if made == wanted and (file.video, file.video_bytes, file.period) == source else None
+
+
+def _of_period(period: Period) -> dict[str, int]:
+    begin = {"video_start_ms": period.start_ms}
+    return begin if period.end_ms is None else begin | {"video_end_ms": period.end_ms}
 
 
 def _spool(

@@ -7,8 +7,8 @@ A list is a text file that names one game a line; names may hold spaces.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from comedian.errors import InputError
@@ -21,6 +21,7 @@ from comedian.formats.naming import (
     stem,
     text_of,
 )
+from comedian.formats.periods import SUFFIX, Period, periods_beside
 from comedian.formats.text import read_lines
 
 _BESIDE = (  # endings of files that lie beside videos, and are none
@@ -33,10 +34,11 @@ COMPANIONS = FRAMES_SUFFIXES | {"", *_BESIDE.split()}
 
 @dataclass(frozen=True)
 class Half:
-    """One file of a game: `path`, and its `number` (1 or 2)."""
+    """One half of a game: its file, its `number`, and the `period` of the file that it is, if not all."""
 
     path: Path
     number: int
+    period: Period | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,39 @@ class Game:
 def files_of(games: Iterable[Game]) -> list[Path]:
     """The files of all halves."""
     return [half.path for game in games for half in game.halves]
+
+
+def with_periods(games: Iterable[Game], given: tuple[Period, ...] = ()) -> list[Game]:
+    """Games in which a video that holds several periods is a half for each.
+
+    Args:
+        given: the periods of the only video; else those that stand beside a video count.
+
+    Raises:
+        InputError: periods are given for several videos, or one's name says already which half it is.
+    """
+    games = list(games)
+    if given:
+        check_one(files_of(games))
+    return [
+        replace(game, halves=tuple(part for half in game.halves for part in _split(half, given)))
+        for game in games
+    ]
+
+
+def check_one(videos: Sequence[str | Path]) -> None:
+    """Raise InputError unless periods that were given speak of one video."""
+    if len(videos) > 1:
+        what = f"tells where periods lie in one video, there are {len(videos)}"
+        raise InputError(what, "--half", f"write them beside each, into {Path(videos[0]).name}{SUFFIX}")
+
+
+def _split(half: Half, given: tuple[Period, ...]) -> list[Half]:
+    periods = given or periods_beside(half.path)
+    if periods and half_number(half.path, 0):
+        what = f"is half {half.number} by its name, and has periods"
+        raise InputError(what, half.path, "rename it, or take the periods away")
+    return [Half(half.path, period.number, period) for period in periods] or [half]
 
 
 def left_out(sources: Iterable[str | Path], taken: Iterable[Path]) -> dict[Path, list[str]]:

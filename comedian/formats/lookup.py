@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from comedian.errors import InputError, some_of
-from comedian.formats.actions import Action
+from comedian.formats.actions import IN_FILE, Action, in_halves
 from comedian.formats.games import read_list
 from comedian.formats.labels import read_label_sets
 from comedian.formats.naming import HALVES, Named, Parts, half_number, named, parts, stem
@@ -177,7 +177,7 @@ def _of_game(file: Path, game: Parts) -> list[Action]:
     if not set(sets) - {""}:
         actions = sets.get("", [])
         _check_own(file, actions)
-        return actions
+        return in_halves(actions, {half_number(file.stem): 0}) if half_number(file.stem, 0) else actions
     found = _by_game(sets, file)
     key = _Index(found).find([game, game[:-1]])
     if key is None:
@@ -189,7 +189,7 @@ def _of_game(file: Path, game: Parts) -> list[Action]:
 def _check_own(file: Path, actions: list[Action]) -> None:
     """Refuse labels of another half than the file's name says, as that of `2_224p.mkv.json` does."""
     own = half_number(file.stem, 0)
-    if other := {action.half for action in actions} - {own} if own else ():
+    if other := {action.half for action in actions} - {own, IN_FILE} if own else ():
         what = f"is of half {own} by its name, and holds labels of half {min(other)}"
         raise InputError(what, file, f"write half {own} in it")
 

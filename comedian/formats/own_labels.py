@@ -2,12 +2,13 @@
 
     {"half": 1, "position_ms": 1234500, "label": "Goal", "visibility": "not shown"}
 
-`visibility` may be left out; `video` may say which video of a file for several an action belongs to.
+`visibility` may be left out; `video` may say which video of a file for several an action belongs to. In
+place of `half` and `position_ms`, `video_ms` may say the time in a file that holds several periods.
 """
 
 from typing import Any
 
-from comedian.formats.actions import Action, Form, Sets
+from comedian.formats.actions import IN_FILE, Action, Form, Sets
 from comedian.formats.entries import name_in, number_in, read_entries, shown, text_in, visibility_in
 from comedian.formats.naming import half_number
 
@@ -23,15 +24,18 @@ def _read(records: list, file: str) -> Sets:
 
 
 def _record(item: dict) -> tuple[str, list[Action]]:
-    half, position_ms = item["half"], item["position_ms"]
-    if type(half) is not int:
-        raise ValueError(f"'half' is {shown(half)}, no whole number")
+    if "video_ms" in item and not {"half", "position_ms"} & item.keys():
+        half, position_ms = IN_FILE, item["video_ms"]
+    else:
+        half, position_ms = item["half"], item["position_ms"]
+        if type(half) is not int or half < 0:
+            raise ValueError(f"'half' is {shown(half)}, no whole number")
     if type(position_ms) not in (int, float):
         raise ValueError(f"'position_ms' is {shown(position_ms)}, no number")
     video = name_in(item, "video") if item.get("video", "") != "" else ""
-    if video and half_number(video, half) != half:
+    if video and half_number(video, half) != half != IN_FILE:
         raise ValueError(f"'half' is {half}, but not by the name of its 'video', {shown(video)}")
-    position_ms = number_in(item, "position_ms")
+    number_in({"position_ms": position_ms}, "position_ms")
     return video, [Action(half, position_ms, text_in(item, "label"), visibility_in(item))]
 
 

@@ -12,8 +12,9 @@ and `video_ms`, from the start of the file.
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from comedian.errors import InputError
@@ -57,17 +58,39 @@ def parse_periods(texts: Iterable[str], place: str) -> tuple[Period, ...]:
 def periods_beside(video: str | Path) -> tuple[Period, ...]:
     """The periods that stand beside a video; none where there is no such file.
 
+    They stand in `VIDEO.periods.json`, or as the intervals of labels in OSL JSON 2.0, `VIDEO.json`.
+
     Raises:
         InputError: the file is damaged, or its periods overlap or repeat a number.
     """
+    video, remedy = Path(video), f"write it as {FORM}"
     path = Path(f"{video}{SUFFIX}")
-    if not path.is_file():
-        return ()
-    remedy = f"write it as {FORM}"
-    content = parse_json(decode(path.read_bytes(), path, remedy), path, remedy)
-    if not isinstance(content, dict) or "intervals" not in content:
-        raise InputError("holds no intervals", path, remedy)
-    return periods_of(content["intervals"], str(path))
+    if path.is_file():
+        content = parse_json(decode(path.read_bytes(), path, remedy), path, remedy)
+        if (intervals := _intervals_in(content, video)) is None:
+            raise InputError("holds no intervals", path, remedy)
+        return periods_of(intervals, str(path))
+    for path in (Path(f"{video}.json"), video.with_suffix(".json")):
+        with suppress(OSError, ValueError, RecursionError):
+            if intervals := _intervals_in(json.loads(path.read_bytes()), video):
+                return periods_of(intervals, str(path))
+    return ()
+
+
+def _intervals_in(content: Any, video: Path) -> Any:
+    """The intervals of a file of periods, or of a video's record in OSL JSON 2.0; None without any."""
+    if not isinstance(content, dict) or not isinstance(content.get("data"), list):
+        return content.get("intervals") if isinstance(content, dict) else None
+    records = [record for record in content["data"] if isinstance(record, dict)]
+    own = [record for record in records if _names(record.get("inputs"), video)]
+    metadata = own[0].get("metadata") if len(own) == 1 else None
+    return metadata.get("intervals") if isinstance(metadata, dict) else None
+
+
+def _names(inputs: Any, video: Path) -> bool:
+    """Whether the inputs of a record name a video, in whatever folder."""
+    paths = [one.get("path") for one in inputs if isinstance(one, dict)] if isinstance(inputs, list) else []
+    return video.name in {PurePosixPath(path).name for path in paths if isinstance(path, str)}
 
 
 def periods_of(intervals: Any, place: str) -> tuple[Period, ...]:

@@ -1,7 +1,8 @@
 """The scores file (HDF5): raw probabilities of every token, so that NMS and ensembles need no network.
 
 One group per half, numbered in order: `probabilities` float32 (L, C), `seconds` float64 (L), and the
-attributes `video` and `half`. The root carries the classes. Letters: L tokens of a half, C classes.
+attributes `video`, `half` and, of a file that holds several, `video_start_ms`. The root carries the
+classes. Letters: L tokens of a half, C classes.
 """
 
 import json
@@ -16,7 +17,7 @@ import numpy as np
 from comedian.errors import InputError
 from comedian.formats.hdf5 import Kind, attribute, attributes_of, kind_of, new_hdf5, open_hdf5, read_array
 from comedian.recipes.model import check_classes
-from comedian.recipes.ranges import HalfNumber
+from comedian.recipes.ranges import HalfNumber, Number
 from comedian.recipes.schema import checked, made
 
 KIND = Kind("scores file", "comedian scores", 1, "spot --scores")
@@ -31,12 +32,14 @@ class Scores:
         video, half: which half, as spots carry it.
         seconds: (L,) float64, token times: the mean of a tubelet's frame times.
         probabilities: (L, C) float32.
+        video_start_ms: where the half begins in its file, if that holds several.
     """
 
     video: str
     half: int
     seconds: np.ndarray
     probabilities: np.ndarray
+    video_start_ms: int | None = None
 
 
 def write_scores(
@@ -49,6 +52,8 @@ def write_scores(
         for number, half in enumerate(halves):
             group = file.create_group(f"{number:05d}")
             group.attrs.update(video=half.video, half=half.half)
+            if half.video_start_ms is not None:
+                group.attrs["video_start_ms"] = half.video_start_ms
             group["seconds"] = half.seconds
             group["probabilities"] = half.probabilities
 
@@ -64,6 +69,7 @@ class Attributes:
 
     video: str
     half: HalfNumber
+    video_start_ms: Number | None = None
 
 
 class ScoresFile:
@@ -92,7 +98,7 @@ class ScoresFile:
                 shape = len(seconds), len(self.classes)
                 probabilities = read_array(group, "probabilities", shape, "f")
                 _check_values(seconds, probabilities, place)
-                yield Scores(found.video, found.half, seconds, probabilities)
+                yield Scores(found.video, found.half, seconds, probabilities, found.video_start_ms)
 
 
 def _classes(file: h5py.File, path: str | Path) -> tuple[str, ...]:

@@ -4,7 +4,15 @@ import re
 from typing import Any
 
 from comedian.formats.actions import Action, Form, Sets
-from comedian.formats.entries import is_there, read_entries, shown, text_in, visibility_in, whole_in
+from comedian.formats.entries import (
+    half_in,
+    is_there,
+    read_entries,
+    shown,
+    text_in,
+    visibility_in,
+    whole_in,
+)
 
 LABELS_NAME = "Labels-v2.json"
 BALL_LABELS_NAME = "Labels-ball.json"  # one timeline a game
@@ -34,7 +42,7 @@ def _half(item: dict, otherwise: int | None) -> int:
     if is_there(item, "gameTime") and (match := HALF.match(text_in(item, "gameTime"))):
         return int(match[1])
     if is_there(item, "half"):
-        return whole_in(item, "half")
+        return half_in(item)
     if otherwise is None:
         raise ValueError(f"'gameTime' is {shown(item['gameTime'])}, which says no half")
     return otherwise

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 KEYS = ("video", "half", "position_ms", "label", "confidence")
 
@@ -15,12 +15,14 @@ class HalfSpot(TypedDict):
         position_ms: time from the start of the half.
         label: name of the class.
         confidence: 0 to 1.
+        video_ms: time from the start of the file, where that holds several periods.
     """
 
     half: int
     position_ms: int | float
     label: str
     confidence: float
+    video_ms: NotRequired[int | float]
 
 
 class Spot(HalfSpot):

@@ -116,13 +116,14 @@ def score_stream(
     device: torch.device,
     video: str = "",
     half: int = 1,
+    video_start_ms: int | None = None,
 ) -> Iterator[Scores]:
     """Score a half whose frames arrive in order; several spotters are averaged (before NMS).
 
     Args:
         frames: (seconds, uint8 (H, W, 3)) at the spotters' frame rate.
         spotters: all of one frame geometry and one list of classes.
-        video, half: which half it is, for the scores to carry.
+        video, half, video_start_ms: which half it is, for the scores to carry.
 
     Yields:
         consecutive runs of final scores.
@@ -138,11 +139,11 @@ def score_stream(
             pairs = zip(waiting, sliders, tokens, strict=True)
             waiting = [_joined(have, slider.push(more)) for have, slider, more in pairs]
             if ready := min(map(len, waiting)):
-                yield Scores(video, half, *_averaged(times, waiting, ready))
+                yield Scores(video, half, *_averaged(times, waiting, ready), video_start_ms)
                 times, waiting = times[ready:], [have[ready:] for have in waiting]
     waiting = [_joined(have, slider.finish()) for have, slider in zip(waiting, sliders, strict=True)]
     if times:
-        yield Scores(video, half, *_averaged(times, waiting, len(times)))
+        yield Scores(video, half, *_averaged(times, waiting, len(times)), video_start_ms)
 
 
 def join(parts: Iterable[Scores]) -> Scores:
@@ -153,6 +154,7 @@ def join(parts: Iterable[Scores]) -> Scores:
         parts[0].half,
         np.concatenate([part.seconds for part in parts]),
         np.concatenate([part.probabilities for part in parts]),
+        parts[0].video_start_ms,
     )
 
 
@@ -197,14 +199,20 @@ def _averaged(times: list[float], waiting: list[np.ndarray], number: int) -> tup
 
 
 def to_spots(scores: Scores, classes: Sequence[str], threshold: float = THRESHOLD) -> Iterator[Spot]:
-    """Spots, in time order, of every token and class whose probability is at least `threshold`."""
+    """Spots, in time order, of every token and class whose probability is at least `threshold`.
+
+    They carry `video_ms`, too, where the half's file holds several.
+    """
     tokens, labels = np.nonzero(scores.probabilities >= threshold)
     positions = np.rint(scores.seconds * 1000).astype(np.int64)
     for token, label in zip(tokens.tolist(), labels.tolist(), strict=True):
-        yield {
-            "video": scores.video,
-            "half": scores.half,
-            "position_ms": int(positions[token]),
-            "label": classes[label],
-            "confidence": round(float(scores.probabilities[token, label]), 6),
-        }
+        spot = Spot(
+            video=scores.video,
+            half=scores.half,
+            position_ms=int(positions[token]),
+            label=classes[label],
+            confidence=round(float(scores.probabilities[token, label]), 6),
+        )
+        if scores.video_start_ms is not None:
+            spot["video_ms"] = scores.video_start_ms + int(positions[token])
+        yield spot

@@ -11,8 +11,17 @@ import torch
 from comedian import distributed
 from comedian.errors import InputError
 from comedian.formats.frames import FramesFile, Geometry
-from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, find_games, read_list
+from comedian.formats.games import (
+    FRAMES_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Half,
+    check_one,
+    find_games,
+    read_list,
+    with_periods,
+)
 from comedian.formats.naming import text_of
+from comedian.formats.periods import Period
 from comedian.formats.scores import Scores, ScoresFile, is_scores_file
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
@@ -21,6 +30,7 @@ from comedian.spotting.prefetch import ahead
 from comedian.spotting.shard import in_order
 from comedian.spotting.sliding import are_alike, join, score_stream
 from comedian.video.parallel import cores, sample_apart
+from comedian.video.period import length_of
 from comedian.video.sample import probe
 from comedian.weights.load import load_spotter
 
@@ -32,10 +42,12 @@ class Source:
     """One half to spot.
 
     Attributes:
+        game: name of its game.
         video: name of the video, as spots carry it.
         path: the file to read.
         frames: the same file, open, if it holds extracted frames; None for a video.
         duration_seconds: None where the container does not tell.
+        period: the part of the video that is the half, if it holds several.
     """
 
     video: str
@@ -43,6 +55,8 @@ class Source:
     path: Path
     frames: FramesFile | None
     duration_seconds: float | None
+    game: str = ""
+    period: Period | None = None
 
 
 Skip = Callable[[InputError], None]
@@ -53,6 +67,7 @@ def find_sources(
     root: str | Path | None = None,
     prefer: str | None = None,
     skip: Skip | None = None,
+    periods: tuple[Period, ...] = (),
 ) -> tuple[list[Source], list[ScoresFile]]:
     """Sort what was named into halves to spot, or files of saved scores; every file is looked into.
 
@@ -61,16 +76,19 @@ def find_sources(
         root: folder that a list's lines start from.
         prefer: ending, such as "224p", of the file to take where there are several for a half.
         skip: takes the error of a file that cannot be read, and the others go on; None raises it.
+        periods: where those of the only video lie; else what stands beside a video counts.
 
     Raises:
         InputError: a file cannot be read, or scores and others are named together.
     """
-    halves, saved = [], []
+    halves, saved, sources = [], [], list(sources)
+    if periods:
+        check_one(sources)
     for name in sources:
         if _is_frames(Path(name)) and is_scores_file(name):
             saved.append(ScoresFile(name))
         else:
-            halves += _sources_of(Path(name), root, prefer, skip)
+            halves += _sources_of(Path(name), root, prefer, skip, periods)
     if halves and saved:
         raise InputError("holds saved scores, others do not", saved[0].path, "spot one kind at a time")
     return halves, saved
@@ -161,18 +179,25 @@ def score_source(
             sampling=geometry.sampling,
             on_damage=lambda message: say(f"{source.path}: {message}"),
             processes=_decoders(device),
+            period=source.period,
         )
-    waiting = ahead(frames, FRAMES_AHEAD)
-    return score_stream(waiting, spotters, spot, device, source.video, source.half)
+    waiting, start_ms = ahead(frames, FRAMES_AHEAD), source.period and source.period.start_ms
+    return score_stream(waiting, spotters, spot, device, source.video, source.half, start_ms)
 
 
 def score_video(
     path: str | Path, spotters: Sequence[Spotter], device: torch.device | str = "cpu"
 ) -> Scores:
-    """All scores of one video or frames file, windows sliding as the first spotter was trained."""
+    """All scores of one video or frames file, windows sliding as the first spotter was trained.
+
+    Raises:
+        InputError: it is none, or holds several periods.
+    """
     if Path(path).is_dir():
         raise InputError("is a folder", path, "name one video or frames file")
-    (source,) = _sources_of(Path(path))
+    source, *others = _sources_of(Path(path))
+    if others:
+        raise InputError(f"holds {1 + len(others)} periods", path, "score it with score_sources")
     _check_frames(source, spotters[0].trained_on)
     return join(score_source(source, spotters, spotters[0].spot, torch.device(device)))
 
@@ -194,7 +219,8 @@ def average_saved(files: Sequence[ScoresFile]) -> Generator[Scores, None, None]:
         if any(not np.array_equal(half.seconds, halves[0].seconds) for half in halves):
             raise InputError(f"scores of {video} are of other times", remedy="use scores of equal frames")
         scores = np.stack([half.probabilities for half in halves])
-        yield Scores(video, number, halves[0].seconds, scores.mean(axis=0, dtype=np.float32))
+        mean = scores.mean(axis=0, dtype=np.float32)
+        yield Scores(video, number, halves[0].seconds, mean, halves[0].video_start_ms)
 
 
 def join_halves(runs: Iterable[Scores]) -> list[Scores]:
@@ -215,13 +241,18 @@ def _decoders(device: torch.device) -> int:
 
 
 def _sources_of(
-    path: Path, root: str | Path | None = None, prefer: str | None = None, skip: Skip | None = None
+    path: Path,
+    root: str | Path | None = None,
+    prefer: str | None = None,
+    skip: Skip | None = None,
+    periods: tuple[Period, ...] = (),
 ) -> list[Source]:
     found = []
-    for game in find_games([path], _suffixes_of(path, root), root, prefer):
+    games = find_games([path], suffixes := _suffixes_of(path, root), root, prefer)
+    for game in with_periods(games, periods) if suffixes is VIDEO_SUFFIXES else games:
         for half in game.halves:
             try:
-                found.append(_source(half.path, half.number))
+                found.append(_source(half, game.name))
             except InputError as error:
                 if skip is None:
                     raise
@@ -241,11 +272,14 @@ def _suffixes_of(path: Path, root: str | Path | None) -> frozenset[str]:
     return FRAMES_SUFFIXES if any(map(_is_frames, files)) else VIDEO_SUFFIXES
 
 
-def _source(path: Path, number: int) -> Source:
-    if not _is_frames(path):
-        return Source(text_of(path), number, path, None, probe(path).duration_seconds)
-    file = FramesFile(path)
-    return Source(file.video, file.half, path, file, float(file.seconds[-1]))
+def _source(half: Half, game: str) -> Source:
+    path, period = half.path, half.period
+    if _is_frames(path):
+        file = FramesFile(path)
+        return Source(file.video, file.half, path, file, float(file.seconds[-1]), game, file.period)
+    seconds = probe(path).duration_seconds
+    seconds = length_of(period, seconds, path) if period else seconds
+    return Source(text_of(path), half.number, path, None, seconds, game, period)
 
 
 def _is_frames(path: Path) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from comedian.data.halves import Halves
 from comedian.errors import InputError, some_of
-from comedian.formats.actions import Action
+from comedian.formats.actions import Action, in_halves
 from comedian.formats.classes import quoted
 from comedian.formats.frames import FramesFile
 from comedian.formats.lookup import Labels, check_half_known
@@ -120,10 +120,15 @@ def _of_games(halves: Halves, known: Labels) -> list[list[Action]]:
         games.append(game) if game else missing.append(file.video)
     if missing:
         raise known.missing(missing)
-    actions = {game: known.of(game) for game in set(games)}
+    starts_ms: dict[Parts, dict[int, float]] = {game: {} for game in games}
+    for file, game in zip(halves.files, games, strict=True):
+        if file.period:
+            starts_ms[game][file.half] = file.period.start_ms
+    actions = {game: in_halves(known.of(game), starts) for game, starts in starts_ms.items()}
     _check_owners(halves.files, games)
     for file, game in zip(halves.files, games, strict=True):
-        check_half_known(file.video, [file.half], actions[game])
+        if not file.period:
+            check_half_known(file.video, [file.half], actions[game])
     return [actions[game] for game in games]
 
 

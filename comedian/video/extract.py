@@ -17,9 +17,11 @@ from comedian.errors import InputError
 from comedian.formats.frames import whole_frames_file, write_frames
 from comedian.formats.games import Game
 from comedian.formats.naming import text_of
+from comedian.formats.periods import Period
 from comedian.formats.provenance import provenance
 from comedian.recipes.frames import FramesRecipe
 from comedian.video.parallel import cores, sample_apart
+from comedian.video.period import length_of
 from comedian.video.sample import probe
 from comedian.video.workers import obey_parent, signals_held
 
@@ -31,11 +33,12 @@ _is_working = False  # in a worker: whether there is something to clean up
 
 @dataclass(frozen=True)
 class Job:
-    """One half to extract: from `video` to the frames file `target`."""
+    """One half to extract: from `video`, or a period of it, to the frames file `target`."""
 
     video: Path
     half: int
     target: Path
+    period: Period | None = None
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,17 @@ class Outcome:
 def plan(games: Iterable[Game], folder: str | Path) -> list[Job]:
     """Where each half's frames go: `folder/<game>/<stem>.h5`, or `folder/<stem>.h5` for a single file.
 
+    Those of a file's periods go to `folder/<stem>/1.h5`, `2.h5`, as the halves of a game.
+
     Raises:
         InputError: two videos would become the same file.
     """
     jobs: dict[Path, Job] = {}
     for game in games:
         for half in game.halves:
-            target = Path(folder) / _inside(game) / f"{text_of(half.path.stem)}.h5"
-            job = jobs.setdefault(target, Job(half.path, half.number, target))
+            place, stem = Path(folder) / _inside(game), text_of(half.path.stem)
+            target = place / stem / f"{half.number}.h5" if half.period else place / f"{stem}.h5"
+            job = jobs.setdefault(target, Job(half.path, half.number, target, half.period))
             if job.video != half.path:
                 raise InputError(
                     f"would become the same frames file as {job.video}",
@@ -90,11 +96,14 @@ def extract(
     """
     alike = asdict(recipe)
     quality = alike.pop("quality")
-    if not force and (file := whole_frames_file(job.target, **alike, video=job.video)):
+    if not force and (file := whole_frames_file(job.target, **alike, video=job.video, period=job.period)):
         return Outcome(job, kept=True, damage=file.damage)
     seconds = probe(job.video).duration_seconds
+    if job.period:
+        seconds = length_of(job.period, seconds, job.video)
     damage: list[str] = []
-    frames = sample_apart(job.video, recipe.fps, recipe.size, recipe.sampling, damage.append, processes)
+    made = (recipe.fps, recipe.size, recipe.sampling)
+    frames = sample_apart(job.video, *made, damage.append, processes, period=job.period)
     write_frames(
         job.target,
         _reported(frames, seconds, report),
@@ -102,6 +111,7 @@ def extract(
         quality=quality,
         video=job.video,
         half=job.half,
+        period=job.period,
         provenance=provenance(asdict(recipe), [job.video]),
         damage=damage,
     )

@@ -14,14 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from comedian.errors import InputError
+from comedian.formats.periods import Period
 from comedian.recipes.frames import FramesRecipe
 from comedian.video.decode import clock_of, open_video, seek_before
-from comedian.video.sample import sample_frames, sample_stretch
+from comedian.video.period import slots_of, too_late
+from comedian.video.sample import ALL_SLOTS, sample_frames, sample_stretch
 from comedian.video.workers import obey_parent, signals_held
 
 # A stretch costs a seek, which short ones would feel, and is kept until its turn comes.
 SHORTEST_SECONDS = 10.0
 LARGEST_BYTES = 1 << 25  # a minute of 398x224 at 2 frames a second
+Video = tuple[str | Path, float, tuple[int, int], str]  # path, fps, size, sampling
 DESK_FRAMES = 8  # that a helper hands over at once, in memory it shares with its parent
 
 
@@ -32,8 +35,9 @@ def sample_apart(
     sampling: str = FramesRecipe.sampling,
     on_damage: Callable[[str], None] = warnings.warn,
     processes: int = 1,
+    period: Period | None = None,
 ) -> Generator[tuple[float, np.ndarray], None, None]:
-    """Yield what `sample_frames` yields, decoded by several processes.
+    """Yield what `sample_frames` yields, decoded by several processes; of a period, from its start.
 
     One process decodes it all from the first stretch on that is damaged, and where the container cannot be
     entered at keyframes (MPEG-TS, AVI and the like), or ten seconds of frames are many. Memory is flat.
@@ -42,7 +46,23 @@ def sample_apart(
         InputError: as `sample_frames`, or a process was killed.
     """
     video = (path, fps, size, sampling)
-    stretches = _stretches(*video, processes) if processes > 1 and fps > 0 else []
+    if period is None:
+        yield from _sampled(video, ALL_SLOTS, on_damage, processes)
+        return
+    slots, begin, number = slots_of(period, fps), period.start_ms / 1000, 0
+    with closing(_sampled(video, slots, on_damage, processes)) as frames:
+        for seconds, rgb in frames:
+            yield max(seconds - begin, 0.0), rgb
+            number += 1
+    if message := too_late(period, (slots[0] + number) / fps):
+        on_damage(message)
+
+
+def _sampled(
+    video: Video, slots: tuple[int, float], on_damage: Callable[[str], None], processes: int
+) -> Generator[tuple[float, np.ndarray], None, None]:
+    """The frames of some slots, with their times in the file."""
+    stretches = _stretches(*video, processes, slots) if processes > 1 and video[1] > 0 else []
     done = 0
     with closing(_decoded(video, stretches, processes)) as frames:
         for frame in frames:
@@ -53,7 +73,7 @@ def sample_apart(
         else:
             if stretches:
                 return
-    with closing(sample_frames(*video, on_damage=on_damage)) as frames:
+    with closing(sample_frames(*video, on_damage=on_damage, slots=slots)) as frames:
         yield from islice(frames, done, None)
 
 
@@ -63,9 +83,14 @@ def cores() -> int:
 
 
 def _stretches(
-    path: str | Path, fps: float, size: tuple[int, int], sampling: str, processes: int
+    path: str | Path,
+    fps: float,
+    size: tuple[int, int],
+    sampling: str,
+    processes: int,
+    wanted: tuple[int, float] = ALL_SLOTS,
 ) -> list[tuple[int, float]]:
-    """Slots (first, end) of each stretch, of which the last is open; none where there would be only one.
+    """Slots (first, end) of each stretch of those wanted; none where there would be only one.
 
     Each begins with a keyframe, so that nothing is decoded twice.
     """
@@ -75,11 +100,14 @@ def _stretches(
     with open_video(path) as (container, stream):
         clock = clock_of(path, container, stream, fps, sampling)
         last = seek_before(container, stream, clock, int((clock.promised_end or 0.0) * fps))
-        slots = 0 if last is None else clock.slot(last) + 1  # what headers promise may be years
-        length = min(max(round(slots / processes), shortest), longest)
-        keyframes = (seek_before(container, stream, clock, slot) for slot in range(length, slots, length))
-        firsts = sorted({0, *(clock.slot(ticks) for ticks in keyframes if ticks is not None)})
-    return list(zip(firsts, [*firsts[1:], math.inf], strict=True)) if len(firsts) > 1 else []
+        end = 0 if last is None else clock.slot(last) + 1  # what headers promise may be years
+        begin, end = wanted[0], int(min(end, wanted[1]))
+        length = min(max(round((end - begin) / processes), shortest), longest)
+        places = range(begin + length, end, length)
+        keyframes = (seek_before(container, stream, clock, slot) for slot in places)
+        later = {clock.slot(ticks) for ticks in keyframes if ticks is not None}
+        firsts = [begin, *sorted(slot for slot in later if slot > begin)]
+    return list(zip(firsts, [*firsts[1:], wanted[1]], strict=True)) if len(firsts) > 1 else []
 
 
 def _decoded(

@@ -25,6 +25,7 @@ from comedian.video.decode import clock_of, decode_needed, open_video, seek_befo
 from comedian.video.upright import orientation
 
 SAMPLINGS = ("screen", "ffmpeg")
+ALL_SLOTS = (0, math.inf)  # (first, end)
 TOLERATED_SECONDS = 1.0  # a video may end this much before its headers say
 
 
@@ -80,6 +81,7 @@ def sample_frames(
     threads: int = 1,
     on_damage: Callable[[str], None] = warnings.warn,
     full_decode: bool = False,
+    slots: tuple[int, float] = ALL_SLOTS,
 ) -> Generator[tuple[float, np.ndarray], None, None]:
     """Yield (seconds, rgb) for every k with k / fps before the end of the video.
 
@@ -97,6 +99,7 @@ def sample_frames(
         threads: of the codec; 0 lets FFmpeg choose.
         on_damage: called at most once, at the end, with one line on what was lost.
         full_decode: decode every frame: slower, same result.
+        slots: only k from the first on, before the end: (first, end).
 
     Raises:
         InputError: as `probe`, or `fps` is not positive.
@@ -104,7 +107,7 @@ def sample_frames(
     assert sampling in SAMPLINGS, sampling
     if not fps > 0:
         raise InputError(f"cannot sample {fps:g} frames a second", remedy="give a positive rate")
-    return _sample(path, (fps, sampling), size, threads, on_damage, full_decode)
+    return _sample(path, (fps, sampling), size, threads, on_damage, full_decode, slots)
 
 
 def _sample(
@@ -114,19 +117,28 @@ def _sample(
     threads: int,
     on_damage: Callable[[str], None],
     every_frame: bool,
+    slots: tuple[int, float],
 ) -> Generator[tuple[float, np.ndarray], None, None]:
     damage, convert, ticks = Damage(), Converter(path, size), None
     with open_video(path, threads) as (container, stream):
         size_before = os.path.getsize(path)
         clock = clock_of(path, container, stream, *grid)
-        frames = decode_needed(container, stream, clock, damage, every_frame)
-        for ticks, frame in _on_screen(frames, clock, damage):
+        enters = slots[0] and _can_enter(path, grid, slots[0])
+        begin = seek_before(container, stream, clock, slots[0]) if enters else None
+        frames = decode_needed(container, stream, clock, damage, every_frame, begin)
+        for ticks, frame in _on_screen(frames, clock, damage, slots):
             yield clock.seconds(ticks), convert(frame)
     if ticks is None:
-        raise _no_frame(path)
+        raise _no_frame(path) if slots == ALL_SLOTS else _no_frame_at(path, slots[0] / grid[0])
     damage.growing = os.path.getsize(path) != size_before
     if str(damage):
         on_damage(str(damage))
+
+
+def _can_enter(path: str | Path, grid: tuple[float, str], slot: int) -> bool:
+    """Whether there is a keyframe to begin with; tried apart, since a failure leaves the file anywhere."""
+    with open_video(path) as (container, stream):
+        return seek_before(container, stream, clock_of(path, container, stream, *grid), slot) is not None
 
 
 def sample_stretch(
@@ -153,7 +165,7 @@ def _on_screen(
     frames: Iterable[tuple[int, av.VideoFrame]],
     clock: Clock,
     damage: Damage,
-    slots: tuple[int, float] = (0, math.inf),
+    slots: tuple[int, float] = ALL_SLOTS,
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """The (ticks, frame) on screen in each slot; at the end, note whether it came too early."""
     slot, last = slots
@@ -210,3 +222,7 @@ class Converter:
 
 def _no_frame(path: str | Path) -> InputError:
     return InputError("holds no frame that can be decoded", path, "get it again")
+
+
+def _no_frame_at(path: str | Path, seconds: float) -> InputError:
+    return InputError(f"holds no frame at {clock_face(seconds)} or later", path, "check the periods")

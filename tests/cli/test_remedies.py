@@ -40,6 +40,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     **{f"cli/{name.replace('-', '_')}.py": (name,) for name in COMMANDS},
 }
 ONLY = {  # options in those files that fewer commands are told of
+    ("comedian/formats/games.py", "--half"): ("spot", "extract-frames"),
     ("comedian/formats/games.py", "--teacher"): ("build-bank",),
     ("comedian/formats/games.py", "--features-name"): ("build-bank",),
     ("comedian/distributed.py", "--batch-size"): TRAINING,

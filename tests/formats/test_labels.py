@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from comedian.errors import InputError
-from comedian.formats.actions import Action
+from comedian.formats.actions import IN_FILE, Action
 from comedian.formats.classes import read_classes
 from comedian.formats.labels import read_label_sets, read_labels
 
@@ -59,7 +59,7 @@ def test_e2e_spot(tmp_path):
         {"video": "x", "fps": 25.0, "num_frames": 9, "events": [{"frame": 93, "label": "serve"}]},
         {"video": "y", "fps": 30, "num_frames": 9, "events": []},
     ]
-    assert read_label_sets(put(tmp_path, videos)) == {"x": [Action(1, 3720, "serve")], "y": []}
+    assert read_label_sets(put(tmp_path, videos)) == {"x": [Action(IN_FILE, 3720, "serve")], "y": []}
 
 
 def test_real_files():
@@ -266,7 +266,7 @@ def test_osl_1(tmp_path):
         {"path": "G/2_224p.mkv", "annotations": annotations[1:]},
     ]
     assert read_label_sets(put(tmp_path, {"version": 1, "videos": videos, "labels": ["Goal", "Foul"]})) == {
-        "clips/final.mkv": [Action(1, 95_500, "Goal"), Action(1, 61_000, "Foul", "not shown")],
+        "clips/final.mkv": [Action(1, 95_500, "Goal"), Action(IN_FILE, 61_000, "Foul", "not shown")],
         "G/2_224p.mkv": [Action(2, 61_000, "Foul", "not shown")],
     }
 
@@ -286,10 +286,26 @@ def osl_2(*paths, events=OSL_EVENTS):
     }
 
 
-@pytest.mark.parametrize(("path", "half"), [("clips/final.mkv", 1), ("G/2_224p.mkv", 2)])
+@pytest.mark.parametrize(("path", "half"), [("clips/final.mkv", IN_FILE), ("G/2_224p.mkv", 2)])
 def test_osl_2(tmp_path, path, half):
     actions = [Action(half, 95_500, "Goal"), Action(half, 61_000, "Foul", "not shown")]
     assert read_label_sets(put(tmp_path, osl_2(path))) == {path: actions}
+
+
+def test_osl_2_with_halves_in_one_file(tmp_path):
+    content = osl_2("match.mkv")
+    content["data"][0]["metadata"] = {"intervals": INTERVALS}
+    actions = [Action(2, 500, "Goal"), Action(1, 31_000, "Foul", "not shown")]
+    assert read_label_sets(put(tmp_path, content)) == {"match.mkv": actions}
+    content["data"][0]["events"] = [{"label": "Goal", "position_ms": 92_000}]
+    with pytest.raises(InputError, match="'position_ms' is 92000, in no interval of its video"):
+        read_labels(put(tmp_path, content))
+
+
+INTERVALS = [
+    {"period": "1", "start_time_ms": 30_000, "end_time_ms": 91_000},
+    {"period": "2", "start_time_ms": 95_000},
+]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from comedian.errors import InputError
 from comedian.formats import lookup
-from comedian.formats.actions import Action
+from comedian.formats.actions import IN_FILE, Action
 from comedian.formats.lookup import Labels, labels_beside
 
 
@@ -75,8 +75,8 @@ def test_a_file_for_several_videos_beside_them_gives_each_its_own(tmp_path):
         (tmp_path / f"{name}.json").write_text(json.dumps(videos))
     for given in (None, tmp_path, tmp_path / "a.json"):
         labels = Labels([str(tmp_path / "a.mkv"), str(tmp_path / "b.mkv")], given)
-        assert goals(labels, str(tmp_path / "a.mkv")) == [Action(1, 100, "Goal")]
-        assert goals(labels, str(tmp_path / "b.mkv")) == [Action(1, 200, "Goal")]
+        assert goals(labels, str(tmp_path / "a.mkv")) == [Action(IN_FILE, 100, "Goal")]
+        assert goals(labels, str(tmp_path / "b.mkv")) == [Action(IN_FILE, 200, "Goal")]
     (tmp_path / "c.json").write_text(json.dumps(videos))
     labels = Labels([str(tmp_path / "c.mkv")])
     with pytest.raises(InputError, match=r"c.json: names a, b, not .*/c; name videos"):

@@ -127,7 +127,7 @@ def test_spare_workers_share_a_video(videos, tmp_path, monkeypatch):
         shutil.copy(videos[name], tmp_path / "in" / name)
     files = []
     for workers, each in ((1, 1), (4, 2)):
-        monkeypatch.setattr(extract, "sample_apart", lambda *video, each=each: only(each, *video))
+        monkeypatch.setattr(extract, "sample_apart", lambda *video, period, each=each: only(each, *video))
         jobs = plan(find_games([tmp_path / "in"], VIDEO_SUFFIXES), tmp_path / str(workers))
         outcomes = list(extract_all(jobs, FramesRecipe(size=SIZE), workers))
         assert not any(outcome.error or outcome.damage for outcome in outcomes)
