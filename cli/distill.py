@@ -30,9 +30,10 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
     def run_stage(halves, recipe, run, start, preset):
         if bank is None:
             raise InputError("no bank was given", remedy="make one with build-bank and name it with --bank")
+        from comedian.data.remarks import remark_lengths
         from comedian.formats.bank import Bank
         from comedian.formats.provenance import fingerprint
-        from comedian.training.distill import distill, remark_lengths
+        from comedian.training.distill import distill
 
         run = replace(run, made_from={**run.made_from, "--bank": fingerprint(bank)})
         opened = Bank(bank)

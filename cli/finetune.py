@@ -45,6 +45,7 @@ def finetune(
 
     def run_stage(halves, recipe, run, start, preset):
         from comedian.data.halves import Halves
+        from comedian.data.remarks import remark_shared
         from comedian.training.actions import labels_of, read_actions
         from comedian.training.finetune import finetune
         from comedian.training.validate import Validation
@@ -54,10 +55,15 @@ def finetune(
             refuse_inputs([run.output], known.files())
             return read_actions(halves, known, recipe.classes, say)
 
+        def videos_of(halves):
+            return [file.video for file in halves.files]
+
         actions = actions_of(halves)
         validation = None
         if valid:
             held_out = Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root, flags.prefer))
+            for message in remark_shared(videos_of(halves), videos_of(held_out)):
+                say(message)
             validation = Validation(held_out, actions_of(held_out))
         else:
             say("no --valid, keeping the last epoch")

@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from comedian.bank.neighbours import neighbour_targets
 from comedian.bank.soft_targets import soft_targets
 from comedian.errors import InputError
 from comedian.formats.bank import BankHalf, LeftOut, Reduction, write_bank
+from comedian.formats.features import open_features
 from comedian.formats.games import Game
 from comedian.formats.provenance import provenance, sha256
 from comedian.progress import Report, silent
@@ -30,16 +29,6 @@ from comedian.recipes.bank import BankRecipe
 from comedian.recipes.ranges import Rate, Signed
 from comedian.recipes.schema import check, checked
 
-NOT_NPY = (
-    ValueError,
-    EOFError,
-    SyntaxError,
-    TypeError,
-    OverflowError,
-    RecursionError,
-    TokenError,
-    BadZipFile,
-)
 PCA_BYTES = 2 << 30  # z-scored features beyond this take the incremental PCA
 PCA_BATCH_ROWS = 4096  # rows of one incremental step, or twice the components if that is more
 
@@ -153,22 +142,6 @@ def build_bank(
         "neighbours": recipe.neighbours,
         "left_out": vars(left_out),
     }
-
-
-def open_features(path: str | Path) -> np.ndarray:
-    """Map a .npy file (m, D) of floats; InputError when it is anything else."""
-    try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except NOT_NPY as error:
-        if "Python objects" in str(error):
-            raise InputError("holds pickled objects", path, "save floats in rows and columns") from None
-        raise InputError(f"is damaged or not a .npy file ({error})", path, "make the file again") from None
-    if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype.kind != "f":
-        what = f"{features.dtype} {features.shape}" if isinstance(features, np.ndarray) else "an archive"
-        raise InputError(f"holds {what}", path, "give floats in rows and columns, a row for each time")
-    if features.size == 0:
-        raise InputError("holds no features", path, "leave it out")
-    return features
 
 
 def fit_reduction(parts: Sequence[Part], dim: int, report: Report = silent) -> Reduction:

@@ -122,20 +122,14 @@ class Attributes:
     provenance: str = ""
 
 
-class Bank:
-    """A bank file in memory.
+class BankTimes:
+    """Which halves a bank holds and when their rows are; its features stay in the file.
 
     Attributes:
         path: the file.
-        features: (M, K) float16 or float32, unit rows.
-        targets: (M, K) of the same type, the soft-target mean m_i of each row.
         seconds: (M,) float64, time of each row in its half.
         halves: `BankHalf` of each half.
-        reduction: how rows were made from the teacher's features.
-        temperature_m: τ_m of `targets`.
-        neighbours: rows that `targets` were computed from, None for all.
-        left_out: softmax mass left out of `targets`.
-        teacher, provenance: what the rows come from.
+        temperature_m, neighbours, left_out, teacher, provenance: as of `Bank`.
     """
 
     def __init__(self, path: str | Path):
@@ -145,7 +139,7 @@ class Bank:
             self._read(file)
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.seconds)
 
     def find(self, game: str, half: int) -> BankHalf:
         """A half by its game's name, or by an ending of it (`B` for `A/B`) or a name that ends in it.
@@ -189,15 +183,37 @@ class Bank:
 
     def _read(self, file: h5py.File) -> None:
         found = attributes_of(file, Attributes, self.path, KIND.maker)
-        self.features = read_array(file, "features", (None, None), "f")
-        self.targets = read_array(file, "targets", self.features.shape, "f")
-        self.seconds = read_array(file, "seconds", (len(self.features),), "f")
-        self.halves = _read_halves(file["halves"], len(self.features))
-        self.reduction = _read_reduction(file["pca"], self.features.shape[1])
+        self.seconds = read_array(file, "seconds", (None,), "f")
+        self.halves = _read_halves(file["halves"], len(self.seconds))
         self.temperature_m, self.neighbours = found.temperature_m, found.neighbours or None
         self.left_out = LeftOut(found.left_out_mean, found.left_out_maximum, found.left_out_sampled)
         self.teacher, self.provenance = found.teacher, found.provenance
-        for name in ("features", "targets", "seconds"):
+        if not np.isfinite(self.seconds).all():
+            raise ValueError("seconds hold NaN or infinity")
+
+
+class Bank(BankTimes):
+    """A bank file in memory.
+
+    Attributes:
+        path: the file.
+        features: (M, K) float16 or float32, unit rows.
+        targets: (M, K) of the same type, the soft-target mean m_i of each row.
+        seconds: (M,) float64, time of each row in its half.
+        halves: `BankHalf` of each half.
+        reduction: how rows were made from the teacher's features.
+        temperature_m: τ_m of `targets`.
+        neighbours: rows that `targets` were computed from, None for all.
+        left_out: softmax mass left out of `targets`.
+        teacher, provenance: what the rows come from.
+    """
+
+    def _read(self, file: h5py.File) -> None:
+        super()._read(file)
+        self.features = read_array(file, "features", (len(self.seconds), None), "f")
+        self.targets = read_array(file, "targets", self.features.shape, "f")
+        self.reduction = _read_reduction(file["pca"], self.features.shape[1])
+        for name in ("features", "targets"):
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"{name} hold NaN or infinity")
 

@@ -237,6 +237,11 @@ def _beside(video: str) -> tuple[Parts, Path]:
     return parts(stem(video).parent if path.name in LABELS_NAMES else stem(video)), path
 
 
+def same_game(one: Parts, other: Parts) -> bool:
+    """Whether two paths of games end alike: in three parts, or in all that the shorter has."""
+    return _shared(_loosely(one), _loosely(other)) > 0
+
+
 class _Index:
     """Some games, by the last part of their paths."""
 

@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from comedian.data.halves import Halves
+from comedian.data.remarks import inside
 from comedian.errors import InputError, some_of
 from comedian.formats.actions import Action, in_halves
 from comedian.formats.classes import quoted
 from comedian.formats.frames import FramesFile
 from comedian.formats.lookup import Labels, check_half_known
 from comedian.formats.naming import HALVES, Parts
-
-SLACK_SECONDS = 1.0  # that a label may lie outside its video without a word
 
 
 def labels_of(halves: Halves, labels: Path | None) -> Labels:
@@ -55,8 +54,8 @@ def read_actions(
         *_remark_empty(halves.files, found),
     ]:
         say(message)
-    inside = [action for pair in zip(halves.files, found, strict=True) for action in _inside(*pair)]
-    if not {action.label for action in inside} & set(classes):
+    kept = [inside(some, file.seconds[-1]) for file, some in zip(halves.files, found, strict=True)]
+    if not {action.label for some in kept for action in some} & set(classes):
         raise InputError(
             "no labelled action of the recipe's classes lies within its video",
             known.given,
@@ -89,7 +88,7 @@ def _remark_times(files: Sequence[FramesFile], found: Sequence[Sequence[Action]]
     outside = [
         (file, action)
         for file, actions in zip(files, found, strict=True)
-        for action in set(actions) - set(_inside(file, actions))
+        for action in set(actions) - set(inside(actions, file.seconds[-1]))
     ]
     if not outside:
         return []
@@ -104,12 +103,6 @@ def _remark_times(files: Sequence[FramesFile], found: Sequence[Sequence[Action]]
 def _remark_empty(files: Sequence[FramesFile], found: Sequence[Sequence[Action]]) -> list[str]:
     empty = [file.video for file, actions in zip(files, found, strict=True) if not actions]
     return [f"no label in {some_of(empty)}: it is all taken for background"] if empty else []
-
-
-def _inside(file: FramesFile, actions: Sequence[Action]) -> list[Action]:
-    """The actions within the time of a half, or a second from it."""
-    end_ms = 1000 * (file.seconds[-1] + SLACK_SECONDS)
-    return [action for action in actions if -1000 * SLACK_SECONDS <= action.position_ms <= end_ms]
 
 
 def _of_games(halves: Halves, known: Labels) -> list[list[Action]]:

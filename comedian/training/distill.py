@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from comedian import distributed
 from comedian.data.augment import random_view
 from comedian.data.halves import Halves
-from comedian.errors import some_of
 from comedian.formats.bank import Bank
 from comedian.losses.sce import sce_loss, sce_loss_queue, targets
 from comedian.models.heads import projector
@@ -32,7 +31,6 @@ from comedian.training.schedule import seed_of
 from comedian.weights.start import Start
 
 STAGE = "distill"
-SLACK_SECONDS = 5.0  # that features may end before or after their video
 
 
 class DistillStep(nn.Module):
@@ -118,18 +116,6 @@ def distill(
         fit(STAGE, step, recipe.optim, recipe.optim.peak_lr(num_frames), epochs, run, step.after_iteration)
     parts = {"spatial": spatial, "temporal": temporal, "projector": step.projector}
     finish(run, "distilled", parts, recipe, halves, preset=preset, start=start, parents=[bank.path])
-
-
-def remark_lengths(bank: Bank, halves: Halves) -> list[str]:
-    """Of halves that end at another time in the bank than in their frames."""
-    apart = []
-    for number, file in enumerate(halves.files):
-        rows = bank.rows(halves.name_of(number), file.half)
-        ends = float(bank.seconds[rows][-1]), float(file.seconds[-1])
-        if abs(ends[0] - ends[1]) > SLACK_SECONDS:
-            apart.append(f"{file.path} ends at {ends[1]:.0f} s, in the bank at {ends[0]:.0f} s")
-    what = "frames and bank differ in length, so that times may not mean the same"
-    return [f"{what}; was build-bank told the rate? {some_of(apart, 1)}"] if apart else []
 
 
 def _token_rows(bank: Bank, halves: Halves) -> Iterator[Tensor]:

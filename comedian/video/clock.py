@@ -6,8 +6,8 @@ is on screen at s, s + 1, ... up to, not including, the slot of the frame that f
 
 import re
 from fractions import Fraction
+from typing import Protocol
 
-import av
 from av.format import Flags
 
 MICROSECONDS = 1_000_000  # of a container's start and duration, per second
@@ -16,6 +16,14 @@ LONGEST_SECONDS = 86_400.0  # a picture that stays for a day is damage
 # Formats that store no presentation times, only the order of frames (FFmpeg's guesses are wrong there).
 UNTIMED_FORMATS = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 MATROSKA = "matroska,webm"
+
+
+class Lasting(Protocol):
+    """A frame or packet, as far as its time on screen goes."""
+
+    @property
+    def duration(self) -> int | None:
+        """Ticks, None or 0 where that is not known."""
 
 
 class Clock:
@@ -73,9 +81,11 @@ class Clock:
         """When slot k begins; `slot` of it is at most k."""
         return self.origin + slot * self._ticks // self._slots
 
-    def duration(self, frame: av.VideoFrame) -> int:
+    def duration(self, frame: Lasting) -> int:
         """Ticks a frame lasts if none follows."""
-        return next((ticks for ticks in (frame.duration, self.period) if 0 < ticks <= self.longest), 1)
+        return next(
+            (ticks for ticks in (frame.duration, self.period) if ticks and 0 < ticks <= self.longest), 1
+        )
 
 
 def _stores_times(container, stream) -> bool:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import dropwhile, islice, pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from av.stream import Disposition
 
 from comedian.errors import InputError
 from comedian.video import skip
-from comedian.video.clock import MATROSKA, Clock
+from comedian.video.clock import MATROSKA, Clock, Lasting
 from comedian.video.cut import has_fragments, is_cut_short, whole_boxes
 from comedian.video.damage import Damage, clock_face
 from comedian.video.timeline import continuous
@@ -32,6 +33,8 @@ BROADCAST_GAP_SECONDS = 2.0  # and is one in broadcasts, which have no stills
 LEAP_SECONDS = 0.5  # a frame that comes so much later may have a stray time
 STRAY_FRAMES = 8  # after it, most of which come before a stray one
 STRAY_SECONDS = 60.0  # a last frame this far past the promised end is stray
+
+Shown = TypeVar("Shown", bound=Lasting)  # a frame, or what stands for one
 
 
 @contextmanager
@@ -88,9 +91,7 @@ def decode_needed(
     `begin` is what `seek_before` gave. Pictures that precede that keyframe are left out: they may refer
     to others that were not decoded.
     """
-    packets = _packets(container, stream, clock, damage)
-    if clock.timed and container.format.name != MP4:  # its edits go back for what they need
-        packets = continuous(packets, clock, damage)
+    packets = on_time_line(container, stream, clock, damage)
     planned: skip.Plan
     if every_frame or not clock.timed:
         planned = ((packet, skip.WHOLE) for packet in packets)
@@ -99,7 +100,15 @@ def decode_needed(
     frames = _timed(_decoded(planned, stream, damage), clock)
     if begin is not None:
         frames = dropwhile(lambda placed: placed[0] < begin, frames)
-    return _placed(frames, clock, damage, clock.origin if begin is None else begin)
+    return placed(frames, clock, damage, clock.origin if begin is None else begin)
+
+
+def on_time_line(container, stream, clock: Clock, damage: Damage) -> Iterator[av.Packet]:
+    """Yield the packets of the video in their order, with times that go on where a clock was set anew."""
+    packets = _packets(container, stream, clock, damage)
+    if clock.timed and container.format.name != MP4:  # its edits go back for what they need
+        packets = continuous(packets, clock, damage)
+    return packets
 
 
 def _open(path: Path) -> av.container.InputContainer:
@@ -212,14 +221,14 @@ def _timed(frames: Iterable[av.VideoFrame], clock: Clock) -> Iterator[tuple[int,
         expected = ticks + clock.duration(frame)
 
 
-def _placed(
-    frames: Iterable[tuple[int, av.VideoFrame]], clock: Clock, damage: Damage, expected: int
-) -> Iterator[tuple[int, av.VideoFrame]]:
+def placed(
+    frames: Iterable[tuple[int, Shown]], clock: Clock, damage: Damage, expected: int
+) -> Iterator[tuple[int, Shown]]:
     """Leave out frames with impossible times, and note where pictures are missing, from `expected` on."""
     gap = clock.whole_ticks(BROADCAST_GAP_SECONDS if clock.may_jump else GAP_SECONDS)
     leap, previous = clock.whole_ticks(LEAP_SECONDS), None
     source = iter(frames)
-    waiting: deque[tuple[int, av.VideoFrame]] = deque()
+    waiting: deque[tuple[int, Shown]] = deque()
     while waiting or (waiting := deque(islice(source, 1))):
         ticks, frame = waiting.popleft()
         hole = ticks - expected
@@ -236,7 +245,7 @@ def _placed(
         yield ticks, frame
 
 
-def _is_stray(ticks: int, hole: int, following: Iterable[tuple[int, av.VideoFrame]], clock: Clock) -> bool:
+def _is_stray(ticks: int, hole: int, following: Iterable[tuple[int, Lasting]], clock: Clock) -> bool:
     """Whether a frame far ahead has a wrong time: what follows comes before it, or nothing does."""
     before = [other < ticks for other, _ in following]
     if before or clock.promised_end is None:

@@ -180,10 +180,10 @@ def _on_screen(
     if shown is None:
         return
     yield from repeat(shown, int(min(clock.slot(end), last)) - slot)
-    damage.early_end = _early_end(clock, clock.seconds(end), damage)
+    damage.early_end = early_end(clock, clock.seconds(end), damage)
 
 
-def _early_end(clock: Clock, reached: float, damage: Damage) -> str:
+def early_end(clock: Clock, reached: float, damage: Damage) -> str:
     """Where pictures, and sound, end before it was promised, in a file that was cut short; else ""."""
     if clock.cut_short is False or damage.jumps:
         return ""

@@ -246,18 +246,6 @@ def test_a_half_that_the_bank_lacks_is_told_before_training(inputs, tmp_path):
     assert not records
 
 
-@pytest.mark.parametrize(
-    ("end", "said"), [(8, ""), (12.9, ""), (16, "x.h5 ends at 8 s, in the bank at 16 s"), (2, "at 2 s")]
-)
-def test_frames_and_bank_of_different_lengths_are_said(end, said):
-    """As where build-bank was not told that features come twice a second."""
-    file = SimpleNamespace(path="x.h5", seconds=np.array([0.0, 8.0]), half=1)
-    bank = SimpleNamespace(seconds=np.array([0.0, end]), rows=lambda game, half: slice(0, 2))
-    messages = module.remark_lengths(bank, SimpleNamespace(files=[file], name_of=lambda number: "a"))
-    assert len(messages) == bool(said)
-    assert all(said in message and "was build-bank told the rate?" in message for message in messages)
-
-
 def test_unknown_candidates_are_told(inputs, a_run):
     with pytest.raises(InputError, match="candidates must be one of 'bank', 'queue', not 'all'"):
         train(inputs, "distill", a_run(), replace(DISTILL, candidates="all"))
