@@ -1,16 +1,15 @@
 """nms: keep the best of neighbouring spots."""
 
 import math
-from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from operator import itemgetter
 from typing import Annotated
 
 import typer
 
-from comedian.formats.spot import Outside, Spot
 from comedian.recipes.suppress import THRESHOLD, WINDOW_SECONDS
-from comedian.spotting.suppress import by_half, suppress_half
+from comedian.spotting.listing import Seen, each
+from comedian.spotting.listing import table as table_of
+from comedian.spotting.suppress import Suppression, by_half
 
 from ._app import command
 from ._io import SPOTS, games_in, open_output, open_spots, write_spots
@@ -28,6 +27,11 @@ WIDTHS = ", ".join(f"{seconds:g} {method}" for method, seconds in WINDOW_SECONDS
 WINDOW = typer.Option(min=0, metavar="SECONDS", help=f"Full width of a neighbourhood [default: {WIDTHS}].")
 WINDOW_FOR = typer.Option(metavar="LABEL=SECONDS", help="Width for one label; repeatable.")
 THRESHOLD_OPTION = typer.Option(min=0, metavar="FRACTION", help="Least confidence that is kept.")
+MIN_GAP = typer.Option(
+    min=0, metavar="SECONDS", help="Then drop what is nearer to a better one of its label."
+)
+TOP = typer.Option(min=1, metavar="NUMBER", help="Only the best of all; with --table best first.")
+TABLE = typer.Option("--table", help="A list for people: half, clock, label, confidence.")
 TO = typer.Option(help="A spot a line, or SoccerNet's results_spotting.json into -o.")
 OUTPUT = typer.Option(
     "--output", "-o", metavar="FILE|FOLDER", help="File; with --to soccernet a folder or .zip."
@@ -42,49 +46,42 @@ def nms(
     window: Annotated[float | None, WINDOW] = None,
     window_for: Annotated[list[str] | None, WINDOW_FOR] = None,
     threshold: Annotated[float, THRESHOLD_OPTION] = THRESHOLD,
+    min_gap: Annotated[float | None, MIN_GAP] = None,
+    top: Annotated[int | None, TOP] = None,
+    table: Annotated[bool, TABLE] = False,
     to: Annotated[Form, TO] = Form.jsonl,
     output: Annotated[str, OUTPUT] = "-",
 ) -> None:
     """Suppress spots that are too close to a better one of their label.
 
-    Holds one half at a time and writes it as soon as the next one begins.
+    Holds one half at a time and writes it as soon as the next one begins. Soft suppression weakens
+    neighbours and keeps them; for a list that people read, add --min-gap or --hard, and --top.
     """
     method = _method(soft, hard, peak)
     from comedian.formats.soccernet import write_soccernet
 
     windows = dict(map(_label_window, window_for or ()))
-    if to == Form.soccernet and output == "-":
-        raise typer.BadParameter("soccernet needs a folder or a .zip: -o", param_hint="--to")
-    unseen = set(windows)
-    videos: dict[str, None] = {}  # what came in, in order
-    outside = Outside()
-
-    def survivors(found: Iterable[Spot]) -> Iterator[list[Spot]]:
-        for half in by_half(found):
-            videos[half[0]["video"]] = None
-            outside.look(map(itemgetter("confidence"), half))
-            if unseen:
-                unseen.difference_update(spot["label"] for spot in half)
-            yield suppress_half(half, method, window, windows, threshold)
-            del half  # before the next one is read
-
-    present = games_in(spots, output)
+    if to == Form.soccernet and (output == "-" or table):
+        needs = "is no table" if table else "needs a folder or a .zip: -o"
+        raise typer.BadParameter(f"soccernet {needs}", param_hint="--to")
+    keep = Suppression(method, window, windows, threshold, min_gap)
+    seen, present = Seen(), games_in(spots, output)
     with open_spots(spots, "nms") as found:
+        halves = map(keep, seen.watch(by_half(found)))
         if to == Form.soccernet:
-            videos.update((f"{game}/1", None) for game in present)
-            write_soccernet((spot for half in survivors(found) for spot in half), output, videos)
+            seen.videos.update((f"{game}/1", None) for game in present)
+            write_soccernet(each(halves, top), output, seen.videos)
         else:
-            _write(survivors(found), output)
-    if outside.number:
-        warn("nms", f"{outside}; --threshold and evaluate take them for fractions of 1")
-    for label in sorted(unseen):
+            with open_output(output) as stream:
+                if table:
+                    stream.writelines(f"{line}\n" for line in table_of(each(halves, top, best_first=True)))
+                else:
+                    for some in [each(halves, top)] if top else halves:
+                        write_spots(stream, some)
+    if seen.outside.number:
+        warn("nms", f"{seen.outside}; --threshold and evaluate take them for fractions of 1")
+    for label in sorted(windows.keys() - seen.labels):
         warn("nms", f"--window-for {label}: no spot has this label")
-
-
-def _write(halves: Iterable[list[Spot]], output: str) -> None:
-    with open_output(output) as stream:
-        for half in halves:
-            write_spots(stream, half)
 
 
 def _method(soft: bool, hard: bool, peak: bool) -> str:

@@ -49,10 +49,10 @@ def pair(videos: Videos, known: Labels, only_listed: bool = False) -> tuple[list
         found.setdefault(game, []).append(video) if game else homeless.append(video)
     if homeless and not only_listed:
         raise known.missing(homeless)
-    if not found and not only_listed:
-        raise InputError("there is nothing to score", None, "give spots, or the games with --games")
     chosen = known.games if only_listed else list(found)
     remarks = [f"not in the list of games, left out: {some_of(homeless)}"] if homeless else []
+    if not chosen:
+        remarks.append("no spot came in: no game is scored; --games counts those of a list as missed")
     if idle := len(known.games) - len(chosen):
         what = "1 game" if idle == 1 else f"{idle} games"
         remarks.append(f"{what} of {known.given} without a spot left out; --games counts them as missed")

@@ -7,6 +7,7 @@ that `nms` starts at once.
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from heapq import heappop, heapreplace
 from itertools import groupby
 from operator import itemgetter, mul
@@ -86,6 +87,28 @@ def suppress_half(
         reach_ms = 500 * (windows or {}).get(label, default)
         kept.update((some[index], score) for index, score in keep(times, scores, reach_ms, threshold))
     return [_with_score(spots[place], kept[place]) for place in sorted(kept)]
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """How the spots of a half are suppressed; the first four as in `suppress`.
+
+    Attributes:
+        min_gap_seconds: then, what is nearer than this to a better one of its label is dropped.
+    """
+
+    method: str = "soft"
+    window_seconds: float | None = None
+    windows: Mapping[str, float] = field(default_factory=dict)
+    threshold: float = THRESHOLD
+    min_gap_seconds: float | None = None
+
+    def __call__(self, half: Sequence[Spot]) -> list[Spot]:
+        """The spots of one half that survive, in time order; raises as `suppress_half`."""
+        kept = suppress_half(half, self.method, self.window_seconds, self.windows, self.threshold)
+        if self.min_gap_seconds is None:
+            return kept
+        return suppress_half(kept, "hard", 2 * self.min_gap_seconds, threshold=self.threshold)
 
 
 def _check_finite(spots: Sequence[Spot]) -> None:

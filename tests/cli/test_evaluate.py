@@ -154,7 +154,6 @@ def test_table_with_chance(run, file, tmp_path):
     ("content", "options", "what"),
     [
         (None, [], "spots.jsonl: no such file"),
-        (b"", [], "there is nothing to score; give spots, or the games with --games"),
         (b"\x1aE\xdf\xa3\x00\xff", [], "spots.jsonl: is not a text file"),
         (lines(SPOTS).encode()[:-20], [], f"spots.jsonl:{len(SPOTS)}: is not JSON, or cut short"),
         (lines(SPOTS).encode(), ["--labels", "nowhere"], "nowhere: no such file or folder"),
@@ -240,3 +239,10 @@ def test_labels_in_a_folder_are_safe_before_spots_are_read(run, tmp_path):
     (tmp_path / "spots.jsonl").write_text("no spots")
     _, _, err = run(tmp_path / "spots.jsonl", "--labels", tmp_path, "-o", tmp_path / "g/Labels-v2.json")
     assert "Labels-v2.json: is also an input" in err
+
+
+def test_no_spot_is_an_empty_result(run, tmp_path):
+    (tmp_path / "spots.jsonl").touch()
+    status, out, err = run(tmp_path / "spots.jsonl")
+    assert (status, json.loads(out)["n_games"]) == (0, 0)
+    assert "no spot came in: no game is scored; --games counts those of a list as missed" in err

@@ -1,5 +1,6 @@
 """nms as a command: streams, files, errors."""
 
+import itertools
 import json
 import signal
 import subprocess
@@ -212,3 +213,53 @@ def test_spots_do_not_go_over_results_in_a_folder(run, file, tmp_path):
     assert (status, out) == (1, "")
     assert "results_spotting.json: is also an input" in err
     assert results.read_bytes() == before
+
+
+def test_a_list_for_people(run, file):
+    """In order of time; of the best, those first."""
+    status, out, err = run(file, "--hard", "--table")
+    rows = out.splitlines()
+    kept = [json.loads(line) for line in run(file, "--hard")[1].splitlines()]
+    halves = {one["video"] for one in kept}
+    assert (status, err, len(rows)) == (0, "", len(kept) + 2 * len(halves))
+    assert rows[0] == "a/b/c d/1_224p.mkv"
+    assert rows[1].split() == ["half", "clock", "label", "confidence"]
+    seconds = kept[0]["position_ms"] // 1000
+    assert rows[2].split() == ["1", f"00:{seconds:02}", kept[0]["label"], f"{kept[0]['confidence']:.2f}"]
+    top = [line.split()[-1] for line in run(file, "--hard", "--table", "--top", 5)[1].splitlines()]
+    found = [float(text) for text in top if text[0] == "0"]
+    assert len(found) == 5
+    assert found == sorted(found, reverse=True)
+    assert run(file, "--top", 5, "--table", "--to", "soccernet", "-o", "x.zip")[0] == 2
+
+
+def test_the_best_in_order_of_time(run, file):
+    everything = [json.loads(line) for line in run(file, "--hard")[1].splitlines()]
+    found = [json.loads(line) for line in run(file, "--hard", "--top", 7)[1].splitlines()]
+    least = sorted((one["confidence"] for one in everything), reverse=True)[6]
+    assert len(found) == 7
+    assert min(one["confidence"] for one in found) == least
+    assert found == [one for one in everything if one in found]
+
+
+@pytest.mark.parametrize("gap", [2, 5])
+def test_the_least_gap(run, file, gap):
+    found = [json.loads(line) for line in run(file, "--soft", "--min-gap", gap)[1].splitlines()]
+    assert found
+    for one in found:
+        near = [other for other in found if (other["half"], other["label"]) == (one["half"], one["label"])]
+        times = sorted(other["position_ms"] for other in near)
+        assert all(later - earlier > 1000 * gap for earlier, later in itertools.pairwise(times))
+
+
+def test_a_table_tells_the_clock_of_a_file_with_several_halves(run, tmp_path):
+    (tmp_path / "s.jsonl").write_text(
+        json.dumps(spot(65_250, 0.5, half=2) | {"video": "m.mkv", "video_ms": 3_790_250})
+    )
+    assert run(tmp_path / "s.jsonl", "--table")[1].splitlines() == [
+        "m.mkv",
+        "half  clock  label  confidence  in the file",
+        "   2  01:05  Goal         0.50  1:03:10.250",
+    ]
+    (tmp_path / "s.jsonl").write_text("")
+    assert run(tmp_path / "s.jsonl", "--table") == (0, "", "")
