@@ -7,6 +7,7 @@ from typing import Any
 
 from comedian.distributed import pick_device
 from comedian.evaluation import metrics
+from comedian.evaluation.classes import classes_of
 from comedian.evaluation.pairing import collect, pair
 from comedian.formats.lookup import Labels
 from comedian.formats.periods import Period
@@ -14,7 +15,6 @@ from comedian.formats.scores import Scores
 from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
-from comedian.recipes.model import SOCCERNET_CLASSES
 from comedian.recipes.suppress import THRESHOLD
 from comedian.spotting.sliding import to_spots
 from comedian.spotting.sources import average_saved, find_sources, load_ensemble, score_sources
@@ -84,7 +84,7 @@ def evaluate(
     labels: Name | None = None,
     *,
     games: Name | None = None,
-    classes: Sequence[str] = SOCCERNET_CLASSES,
+    classes: Sequence[str] | None = None,
     metric: str = "tight",
     framerate: int = 2,
 ) -> dict[str, Any]:
@@ -95,7 +95,8 @@ def evaluate(
         labels: a folder of `<game>/Labels-v2.json` or `<video>.json`, or one labels file; None looks beside
             each video.
         games: a list of games that count, also without a spot; None is the games of the spots.
-        classes: all count, also those without a label.
+        classes: all count, also those without a label; None is SoccerNet's 17, or the labels' own where
+            none of them is one of those.
         metric: "tight", "loose", or "at1" to "at5".
         framerate: frames a second of the evaluation; SoccerNet's ball spotting has 25.
 
@@ -108,6 +109,7 @@ def evaluate(
     paths = [None if path is None else Path(path) for path in (labels, games)]
     videos = collect(spots)
     results, remarks = pair(videos, Labels(videos, *paths), games is not None)
-    scores = metrics.evaluate(results, classes, (metric,), framerate)
+    names, said = classes_of(results, classes)
+    scores = metrics.evaluate(results, names, (metric,), framerate)
     about = {"n_games": scores["n_games"], "classes": scores["classes"]}
-    return {**scores["metrics"][metric], **about, "warnings": remarks + scores["warnings"]}
+    return {**scores["metrics"][metric], **about, "warnings": remarks + said + scores["warnings"]}

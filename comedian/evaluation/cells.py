@@ -99,6 +99,18 @@ class Scored(NamedTuple):
     num_predictions: np.ndarray
 
 
+def put_spots(predictions: Cells, game: int, spots: Iterable[HalfSpot]) -> None:
+    """Place the spots of a game, in their order."""
+    for spot in spots:
+        predictions.put(game, spot["half"], spot["label"], spot["position_ms"], spot["confidence"])
+
+
+def counting(predictions: Arrays) -> Arrays:
+    """Predictions of at least 0; below, and NaN, are none."""
+    some = predictions.values >= 0
+    return Arrays(predictions.keys[some], predictions.values[some])
+
+
 def put_actions(targets: Cells, game: int, actions: Iterable[Action]) -> None:
     """Place the labelled actions of a game; not visible is only "not shown"."""
     for action in actions:

@@ -24,7 +24,8 @@ def chance(
     label or spot in it.
 
     Returns:
-        `draws`, `seed` and, by metric, `a_mAP` (mean), `a_mAP_std` and `a_mAP_per_class` (mean).
+        `draws`, `seed` and, by metric, `a_mAP` (mean), `a_mAP_std`, `a_mAP_per_class` (mean) and, where
+        there are labels, `a_mAP_present_classes` (mean).
     """
     cells = Cells(classes, framerate)
     lengths_ms: list[float] = []  # by half, two a game
@@ -74,8 +75,10 @@ def _draw(targets: Arrays, lengths_ms: np.ndarray, cells: Cells, rng: np.random.
 def _summary(reports: list[dict], classes: Sequence[str]) -> dict:
     values = [draw["a_mAP"] for draw in reports]
     per_class = np.mean([list(draw["a_mAP_per_class"].values()) for draw in reports], axis=0)
+    present = [draw["a_mAP_present_classes"] for draw in reports if "a_mAP_present_classes" in draw]
     return {
         "a_mAP": float(np.mean(values)),
         "a_mAP_std": float(np.std(values)),
+        **({"a_mAP_present_classes": float(np.mean(present))} if present else {}),
         "a_mAP_per_class": dict(zip(classes, per_class.tolist(), strict=True)),
     }

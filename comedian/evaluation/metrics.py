@@ -18,7 +18,9 @@ from comedian.evaluation.cells import (
     Cells,
     GameResult,
     Scored,
+    counting,
     put_actions,
+    put_spots,
 )
 from comedian.evaluation.remarks import (
     is_on_match_clock,
@@ -38,6 +40,7 @@ METRICS = {  # tolerances in seconds
     **{f"at{seconds}": (seconds,) for seconds in range(1, 6)},
 }
 THRESHOLDS = np.linspace(0, 1, 200)
+LEVELS = np.arange(11) / 10  # of recall, between which precision is interpolated
 KINDS = ("all", "visible", "unshown")
 
 
@@ -70,8 +73,7 @@ def evaluate(
         outside.look(map(itemgetter("confidence"), game.spots))
         late += [game.name] * is_on_match_clock(game.actions)
         put_actions(targets, number, game.actions)
-        for spot in game.spots:
-            predictions.put(number, spot["half"], spot["label"], spot["position_ms"], spot["confidence"])
+        put_spots(predictions, number, game.spots)
         labelled, spotted = _halves_of(game)
         missed = labelled - spotted
         bare += [f"half {half} of {game.name}" for half in sorted(spotted - labelled)]
@@ -80,7 +82,7 @@ def evaluate(
         elif missed:
             halves_missed.append(f"half {min(missed)} of {game.name}")
     tolerances = sorted({k for metric in metrics for k in METRICS[metric]})
-    scored = score(targets.arrays(), _counting(predictions.arrays()), len(classes), framerate, tolerances)
+    scored = score(targets.arrays(), counting(predictions.arrays()), len(classes), framerate, tolerances)
     return {
         "n_games": num_games,
         "framerate": framerate,
@@ -110,16 +112,15 @@ def score(
     stride = 2 * HALF_SECONDS * framerate
     classes = predictions.keys // stride % num_classes  # (P,)
     owner = _visibility_of_owner(targets, predictions.keys, stride)  # (P,)
-    # ranks: how many thresholds a score reaches, at least the first, which is 0
-    slots = classes * (len(THRESHOLDS) + 1) + np.searchsorted(THRESHOLDS, predictions.values, side="right")
+    slots = slots_of(classes, predictions.values)
     of_kind = {"all": np.ones(len(owner), bool), "visible": owner == VISIBLE, "unshown": owner == UNSHOWN}
-    num_predicted = {kind: _reaching(slots[some], num_classes) for kind, some in of_kind.items()}
+    num_predicted = {kind: reaching(slots[some], num_classes) for kind, some in of_kind.items()}
     num_targets = _count_targets(targets, num_classes, stride)
     precisions = {kind: np.zeros((len(tolerances), num_classes)) for kind in KINDS}
     for row, seconds in enumerate(tolerances):
         matched = match(targets.keys, predictions, seconds * framerate // 2)  # |Δframe| ≤ K·r/2
         for kind, some in of_kind.items():
-            num_true = _reaching(slots[matched[some[matched]]], num_classes)
+            num_true = reaching(slots[matched[some[matched]]], num_classes)
             precisions[kind][row] = average_precision(num_true, num_predicted[kind], num_targets[kind])
     return Scored(precisions, num_targets, np.bincount(classes, minlength=num_classes))
 
@@ -148,13 +149,13 @@ def match(targets: np.ndarray, predictions: Arrays, reach: int) -> np.ndarray:
 def average_precision(
     num_true: np.ndarray, num_predicted: np.ndarray, num_targets: np.ndarray
 ) -> np.ndarray:
-    """Eleven-point interpolation, (C,), from counts by threshold (C, 200) and targets (C,)."""
-    precision = _share(num_true, num_predicted)
-    recall = _share(num_true, num_targets[:, None])
-    total = np.zeros(len(num_targets))
-    for level in np.arange(11) / 10:
-        total += np.where(recall >= level, precision, 0).max(axis=1)
-    return total / 11
+    """Eleven-point interpolation, (…, C), from counts by threshold (…, C, 200) and targets (…, C)."""
+    precision = share(num_true, num_predicted)
+    recall = share(num_true, num_targets[..., None])
+    total = np.zeros(precision.shape[:-1])
+    for level in LEVELS:
+        total += np.where(recall >= level, precision, 0).max(axis=-1)
+    return total / len(LEVELS)
 
 
 def report(
@@ -193,12 +194,6 @@ def trapezoid(curve: Sequence):
     return total / (len(curve) - 1)
 
 
-def _counting(predictions: Arrays) -> Arrays:
-    """Predictions of at least 0; below, and NaN, are none."""
-    some = predictions.values >= 0
-    return Arrays(predictions.keys[some], predictions.values[some])
-
-
 def _visibility_of_owner(targets: Arrays, keys: np.ndarray, stride: int) -> np.ndarray:
     """Visibility of the target whose stretch of time holds a key; unshown where the half has none."""
     if not len(targets.keys):
@@ -210,8 +205,13 @@ def _visibility_of_owner(targets: Arrays, keys: np.ndarray, stride: int) -> np.n
     return np.where((owner >= 0) & (rows[owner] == keys // stride), targets.values[owner], UNSHOWN)
 
 
-def _reaching(slots: np.ndarray, num_classes: int) -> np.ndarray:
-    """How many scores reach each threshold, (C, 200), from slots class * 201 + rank."""
+def slots_of(classes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """class * 201 + rank: how many thresholds a score reaches, at least the first, which is 0."""
+    return classes * (len(THRESHOLDS) + 1) + np.searchsorted(THRESHOLDS, values, side="right")
+
+
+def reaching(slots: np.ndarray, num_classes: int) -> np.ndarray:
+    """How many scores reach each threshold, (C, 200), from `slots_of`."""
     width = len(THRESHOLDS) + 1
     counts = np.bincount(slots, minlength=num_classes * width).reshape(num_classes, width)
     return counts[:, :0:-1].cumsum(axis=1)[:, ::-1]
@@ -224,8 +224,10 @@ def _count_targets(targets: Arrays, num_classes: int, stride: int) -> dict[str, 
     return {"all": visible + unshown, "visible": visible, "unshown": unshown}
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """One array divided by another; 0 where there is nothing to divide by."""
+    shape = np.broadcast_shapes(part.shape, whole.shape)
+    return np.divide(part, whole, out=np.zeros(shape), where=whole > 0)
 
 
 def _by_class(classes: Sequence[str], values: np.ndarray) -> dict:

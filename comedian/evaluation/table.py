@@ -1,51 +1,85 @@
 """Scores as a table for people; the numbers are shares of 1, as in the JSON."""
 
 from collections.abc import Sequence
+from typing import Any
+
+PRESENT = "a_mAP_present_classes"
 
 
 def score_table(result: dict) -> str:
-    """Plain text, one class a line, from `metrics.evaluate`, with `chance` beside it where it is given."""
-    metrics, chance = result["metrics"], result.get("chance", {}).get("metrics", {})
-    counts = next(iter(metrics.values()))["per_delta"]
-    header = ["class", "labels", "unshown"]
-    for name in metrics:
-        header += [name, "chance"] if chance else [name]
-    rows = [header]
+    """Plain text from `study.study`: the means, a line a class, a line a game, and a comparison, if any."""
+    columns = _columns(result)
+    counts = next(iter(result["metrics"].values()))["per_delta"]
+    rows = []
     for label in result["classes"]:
         visible, unshown = counts["n_targets_visible"][label], counts["n_targets_unshown"][label]
-        rows.append([label, str(visible + unshown), str(unshown)])
-        for name, metric in metrics.items():
-            rows[-1].append(_number(metric["a_mAP_per_class"][label]))
-            rows[-1] += [_number(chance[name]["a_mAP_per_class"][label])] if chance else []
-    return _lay_out(rows, _means(result, metrics, chance))
+        cells = [_cell(part.get("a_mAP_per_class", {}).get(label)) for _, part in columns]
+        rows.append([label, str(visible + unshown), str(unshown), *cells])
+    header = ["class", "labels", "unshown", *(title for title, _ in columns)]
+    blocks = [_lay_out([header], _means(result, columns), rows)]
+    if "games" in result:
+        blocks.append(_games(result))
+    if "comparison" in result:
+        blocks.append(_comparison(result["comparison"]))
+    return "\n".join(blocks)
 
 
-def _means(result: dict, metrics: dict, chance: dict) -> list[list[str]]:
-    """The lines below the classes."""
+def _columns(result: dict) -> list[tuple[str, dict]]:
+    """Titles, and what stands below them: each metric, its interval, its chance."""
+    found = []
+    beside = {"95 %": result.get("intervals"), "chance": result.get("chance")}
+    for name, metric in result["metrics"].items():
+        found.append((name, metric))
+        found += [(title, part["metrics"][name]) for title, part in beside.items() if part]
+    return found
+
+
+def _means(result: dict, columns: Sequence[tuple[str, dict]]) -> list[list[str]]:
+    """The lines above the classes; the one that classes without labels don't lower comes first."""
     lines = {
+        "mean of classes with labels": PRESENT,
         f"mean of {len(result['classes'])} classes": "a_mAP",
-        "mean of classes with labels": "a_mAP_present_classes",
         "mean, visible actions": "a_mAP_visible",
         "mean, unshown actions": "a_mAP_unshown",
     }
-    rows = []
-    for title, key in lines.items():
-        rows.append([title, "", ""])
-        for name, metric in metrics.items():
-            rows[-1].append(_number(metric.get(key)))
-            rows[-1] += [_number(chance[name].get(key))] if chance else []
-    return rows
+    return [[title, "", "", *(_cell(part.get(key)) for _, part in columns)] for title, key in lines.items()]
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _lay_out(rows: Sequence[list[str]], means: Sequence[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, *means, strict=True)]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in (*rows, *means)
+def _games(result: dict) -> str:
+    header = ["game", "labels", "spots", *result["metrics"]]
+    rows = [
+        [name, str(game["labels"]), str(game["spots"])]
+        + [_cell(game["metrics"][metric][PRESENT]) for metric in result["metrics"]]
+        for name, game in result["games"].items()
     ]
-    return "\n".join([lines[0], rule, *lines[1 : len(rows)], rule, *lines[len(rows) :]]) + "\n"
+    return "each game, mean of its classes with labels\n\n" + _lay_out([header], rows)
+
+
+def _comparison(found: dict) -> str:
+    header = ["mean of classes with labels", "these", "other", "less", "95 %", "p"]
+    rows = [
+        [name, *(_cell(part[PRESENT][key]) for key in ("these", "other", "difference", "interval")),
+         _cell(part["p"])]
+        for name, part in found["metrics"].items()
+    ]  # fmt: skip
+    return f"against {found['other']}\n\n" + _lay_out([header], rows) + f"\n{found['test']}\n"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return "–".join(f"{bound:.3f}" for bound in value) if isinstance(value, list) else f"{value:.4f}"
+
+
+def _lay_out(*blocks: Sequence[list[str]]) -> str:
+    """Blocks of rows in common columns, with a rule between them."""
+    widths = [
+        max(map(len, column)) for column in zip(*(row for block in blocks for row in block), strict=True)
+    ]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1)) + "\n"
+    return rule.join("".join(_line(row, widths) for row in block) for block in blocks)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
+    return "  ".join(cells).rstrip() + "\n"

@@ -246,3 +246,43 @@ def test_no_spot_is_an_empty_result(run, tmp_path):
     status, out, err = run(tmp_path / "spots.jsonl")
     assert (status, json.loads(out)["n_games"]) == (0, 0)
     assert "no spot came in: no game is scored; --games counts those of a list as missed" in err
+
+
+def test_other_sports_are_scored_by_their_own_classes(run, tmp_path):
+    labels = [
+        {"half": 1, "position_ms": 1000 * at, "label": name} for at, name in ((3, "serve"), (9, "élan"))
+    ]
+    (tmp_path / "final.mp4.json").write_text(lines(labels))
+    spots = [label | {"video": str(tmp_path / "final.mp4"), "confidence": 1.0} for label in labels]
+    (tmp_path / "spots.jsonl").write_text(lines(spots))
+    status, out, err = run(tmp_path / "spots.jsonl")
+    result = json.loads(out)
+    assert (status, result["classes"], result["metrics"]["tight"]["a_mAP"]) == (0, ["serve", "élan"], 1.0)
+    assert err == (
+        "evaluate: no label is one of SoccerNet's classes; the labels' own count, 2 classes: serve, élan\n"
+    )
+    assert result["warnings"][0] in err
+
+
+def test_intervals_and_games(run, file):
+    plain = json.loads(run(file)[1])
+    status, out, err = run(file, "--intervals", 200, "--per-game")
+    result = json.loads(out)
+    assert status == 0
+    assert result["metrics"] == plain["metrics"]
+    assert "evaluate: intervals over 3 games are rough; take 10 or more\n" in err
+    low, high = result["intervals"]["metrics"]["tight"]["a_mAP_present_classes"]
+    assert low <= result["metrics"]["tight"]["a_mAP_present_classes"] <= high
+    assert [Path(name).name for name in result["games"]] == [game.name for game in GAMES]
+    status, out, _ = run(file, "--intervals", 200, "--per-game", "--table")
+    assert status == 0
+    assert "95 %" in out
+    assert all(game.name in out for game in GAMES)
+
+
+def test_one_game_has_no_intervals_and_that_is_said(run, tmp_path):
+    path = tmp_path / "one.jsonl"
+    path.write_text(lines(spots_of(GAMES[0])))
+    status, out, err = run(path, "--intervals", 1000)
+    assert (status, "intervals" in json.loads(out)) == (0, False)
+    assert "evaluate: no intervals: they need two games or more, there is 1\n" in err
