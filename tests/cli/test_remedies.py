@@ -72,6 +72,7 @@ SHARED = (  # define options, or name those of several commands
     "cli/_app.py",
     "cli/_flags.py",
     "cli/_options.py",
+    "cli/_scoring.py",
     "cli/_umbrella.py",
     "cli/_status.py",
 )
