@@ -33,7 +33,7 @@ class Halves:
     @property
     def geometry(self) -> Geometry:
         """What all the frames have in common."""
-        return _geometry(self.files[0])
+        return geometry_of(self.files[0])
 
     def name_of(self, half: int) -> str:
         """Name of the game that a half belongs to."""
@@ -41,12 +41,12 @@ class Halves:
 
 
 def _check_alike(halves: Sequence[FramesFile]) -> None:
-    first = _geometry(halves[0])
+    first = geometry_of(halves[0])
     for half in halves:
-        if _geometry(half) != first:
-            what = f"holds frames of {_geometry(half)}, {halves[0].path} of {first}"
+        if geometry_of(half) != first:
+            what = f"holds frames of {geometry_of(half)}, {halves[0].path} of {first}"
             raise InputError(what, half.path, "extract all games alike")
 
 
-def _geometry(half: FramesFile) -> Geometry:
+def geometry_of(half: FramesFile) -> Geometry:
     return Geometry(fps=half.fps, width=half.width, height=half.height, sampling=half.sampling)

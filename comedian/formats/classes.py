@@ -1,9 +1,10 @@
 """Names of classes: from a file or a command line, and what those of labels were meant to be."""
 
+import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from comedian.errors import InputError, some_of
 from comedian.formats.text import read_lines
@@ -11,6 +12,8 @@ from comedian.recipes.model import check_classes
 from comedian.recipes.schema import made
 
 FILE = re.compile(r"[^,]*[/\\][^,]*|.*\.(txt|lst|list|names|csv|tsv|json|ya?ml|toml|md)", re.I | re.S)
+SHOWN = 3  # names in a message
+LIKENESS = 0.8  # of two names, from which one is taken for the other misspelt (difflib's ratio)
 
 
 def read_classes(text: str) -> tuple[str, ...]:
@@ -38,8 +41,23 @@ def read_classes(text: str) -> tuple[str, ...]:
 
 def quoted(labels: Iterable[str], classes: Sequence[str]) -> str:
     """Labels that are no classes, for a message, with the class that each was probably meant to be."""
-    meant = {_loosely(name): name for name in classes}
-    return some_of([_quoted(label, meant.get(_loosely(label))) for label in sorted(labels)])
+    loose = {_loosely(name): name for name in classes}
+    names = sorted(labels)
+    return some_of([_quoted(label, _meant(label, loose)) for label in names[:SHOWN]] + names[SHOWN:], SHOWN)
+
+
+def spelt_alike(labels: Iterable[str]) -> list[list[str]]:
+    """Labels that differ only in what people mix up, together."""
+    groups: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        groups.setdefault(_loosely(label), []).append(label)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _meant(label: str, loose: Mapping[str, str]) -> str | None:
+    """The class that a label probably is, by its loose form."""
+    near = difflib.get_close_matches(_loosely(label), loose, 1, LIKENESS)
+    return loose[near[0]] if near else None
 
 
 def _quoted(label: str, meant: str | None) -> str:

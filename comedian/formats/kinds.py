@@ -13,6 +13,7 @@ from comedian.formats.labels import FORMS
 from comedian.formats.naming import VIDEO_SUFFIXES
 from comedian.formats.periods import SUFFIX as PERIODS_SUFFIX
 from comedian.formats.soccernet import RESULTS_NAME
+from comedian.formats.soccernet_labels import LABELS_NAMES
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"  # HDF5 File Format Specification, II.A
 ZIP_MAGIC = b"PK\x03\x04"
@@ -56,7 +57,7 @@ def kind_of(path: str | Path) -> str | None:
     with path.open("rb") as file:
         start = file.read(START_BYTES)
     if start.startswith(HDF5_MAGIC):
-        return HDF5_KINDS.get(hdf5_format(path) or "")
+        return HDF5_KINDS.get(hdf5_format(path) or _told_by(start), "frames")
     if start.startswith(NPY_MAGIC):
         return "features"
     if start.startswith(ZIP_MAGIC):
@@ -75,6 +76,11 @@ def kind_of(path: str | Path) -> str | None:
     if suffix in VIDEO_SUFFIXES or suffix in named:
         return named.get(suffix, "video")
     return _of_text(path, start)
+
+
+def _told_by(start: bytes) -> str:
+    """What a damaged HDF5 file says that it is, where that can still be read."""
+    return next((name for name in HDF5_KINDS if name.encode() in start), "")
 
 
 def _of_zip(path: Path) -> str | None:
@@ -102,6 +108,8 @@ def _of_text(path: Path, start: bytes) -> str | None:
         content = _json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
     if isinstance(content, dict) and "position_ms" in content:
         return "spots" if "confidence" in content else "labels"
+    if path.name in (*LABELS_NAMES, RESULTS_NAME):
+        return "results" if path.name == RESULTS_NAME else "labels"
     if path.name.endswith(PERIODS_SUFFIX):
         return "periods"
     if isinstance(content, dict) and isinstance(content.get("predictions"), list):

@@ -40,6 +40,11 @@ def read_label_sets(path: str | Path) -> dict[str, list[Action]]:
     return sets
 
 
+def counts_frames(path: str | Path) -> bool:
+    """Whether a labels file says when actions are in frame numbers; raises as `read_labels`."""
+    return e2e.LABELS.fits(_load(Path(path)))
+
+
 def _read(path: Path) -> Sets:
     content = _load(path)
     for form in FORMS:

@@ -1,0 +1,161 @@
+"""What would go wrong with videos, frames, features, banks, labels and spots: one finding a line."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from comedian.data.check_labelled import Labelled
+from comedian.data.check_labels import FPS, check_classes
+from comedian.data.check_media import Media, missing_halves
+from comedian.data.check_spots import Spots
+from comedian.data.copies import check_copies, check_split
+from comedian.data.findings import Finding, of_error
+from comedian.data.gather import Gathered
+from comedian.errors import InputError
+from comedian.formats.checkpoint import read_header
+from comedian.formats.games import files_of, find_games
+from comedian.formats.naming import VIDEO_SUFFIXES, half_number, is_game_file, named
+from comedian.formats.periods import SUFFIX, periods_beside
+from comedian.formats.scores import ScoresFile
+from comedian.formats.soccernet import read_soccernet
+from comedian.formats.soccernet_labels import GAME_PARTS
+from comedian.formats.spot import Spot
+from comedian.formats.spots import read_spots
+from comedian.progress import Report, silent
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What data is checked against.
+
+    Attributes:
+        labels: a folder of labels or one labels file; None looks beside each video.
+        classes: names of the classes; None takes SoccerNet's where a label is one of them.
+        test: list, folder or file of the games to test on; the checked ones are those to train on.
+        root: where the lines of a list start; None is the list's folder.
+        prefer: ending of the file to take where there are several for a half.
+        features_fps: rows a second of feature files.
+        fps: frames a second of the evaluation.
+        decode: look at every picture, not only at times and headers.
+    """
+
+    labels: Path | None = None
+    classes: Sequence[str] | None = None
+    test: str | Path | None = None
+    root: Path | None = None
+    prefer: str | None = None
+    features_fps: float = 1.0
+    fps: int = FPS
+    decode: bool = False
+
+
+class Check:
+    """One check of some data; call `findings` once, then see what was `looked` at.
+
+    Attributes:
+        looked: how many there were, by kind, as people call them.
+    """
+
+    def __init__(self, wanted: Wanted | None = None, report: Report = silent):
+        self.wanted, self._report = wanted or Wanted(), report
+        self._media = Media(self.wanted.decode, self.wanted.features_fps)
+        self._labelled = Labelled(self._media, self.wanted.labels, self.wanted.fps)
+        self._names: dict[str | Path, Counter] = {}  # of the classes of spots, by file
+
+    @property
+    def looked(self) -> Counter:
+        """How many files and entries were looked at, by kind."""
+        return self._media.looked
+
+    def findings(self, paths: Iterable[str | Path], spots: Iterable[Spot] = ()) -> Iterator[Finding]:
+        """Yield what is found, as it is found.
+
+        Args:
+            paths: videos, frames, features, banks, scores, labels, spots, weights, folders and lists.
+            spots: from standard input.
+        """
+        gathered = Gathered(paths, self.wanted.root)
+        yield from gathered.findings
+        yield from self._see(gathered)
+        yield from self._labelled.findings(gathered.of("labels"), gathered.named)
+        yield from self._spots(gathered, spots)
+        yield from check_classes({**self._labelled.names, **self._names}, self.wanted.classes)
+        yield from self._media.short(self._labelled.halves)
+        yield from self._media.uneven(self._labelled.in_frames)
+        yield from missing_halves(self._media.seen)
+        yield from check_copies(self._media.seen)
+        if self.wanted.test is not None:
+            yield from check_split(self._media.seen, self.wanted.test, self.wanted.root)
+
+    def _see(self, gathered: Gathered) -> Iterator[Finding]:
+        """Open everything that has a length."""
+        videos = gathered.of("video")
+        games, refused = _games(videos, self.wanted.prefer)
+        yield from refused
+        for done, (path, (game, half)) in enumerate(games.items(), 1):
+            yield from self._media.video(path, game, half)
+            self._report("check", done, len(games))
+        for path in gathered.of("frames"):
+            yield from self._media.frames(path, game_name(path))
+        for path in gathered.of("features"):
+            yield from self._media.features(path)
+        for path in gathered.of("bank"):
+            yield from self._media.bank(path)
+        for kind, look in (("scores", ScoresFile), ("weights", read_header), ("periods", _periods)):
+            for path in gathered.of(kind):
+                self.looked[f"{kind} file"] += 1
+                try:
+                    look(path)
+                except InputError as error:
+                    yield of_error(error, path)
+
+    def _spots(self, gathered: Gathered, given: Iterable[Spot]) -> Iterator[Finding]:
+        """Look at spots in files, and at those of standard input."""
+        sources: list[tuple[str | Path, Iterable[Spot]]] = [("standard input", given)]
+        sources += [(path, _read_spots(path)) for path in gathered.of("spots")]
+        sources += [(path, read_soccernet(path)) for path in gathered.of("results")]
+        for file, spots in sources:
+            found = Spots(file, self._media.seen)
+            try:
+                found.look(spots)
+            except InputError as error:
+                yield of_error(error, file)
+            yield from found.findings()
+            self.looked["spot"] += found.labels.total()
+            self._names[file] = found.labels
+
+
+def _read_spots(path: Path) -> Iterator[Spot]:
+    with path.open(encoding="utf-8") as stream:
+        yield from read_spots(stream, str(path))
+
+
+def game_name(path: Path) -> str:
+    """The game of a file, as a bank names it, or ends like it."""
+    return "/".join(named(path).game[-GAME_PARTS:])
+
+
+def _periods(path: Path) -> None:
+    periods_beside(str(path).removesuffix(SUFFIX))
+
+
+def _games(videos: Iterable[Path], prefer: str | None) -> tuple[dict[Path, tuple[str, int]], list[Finding]]:
+    """The game and half of each video, by the rule of every command, and what that rule refuses."""
+    placed: dict[Path, tuple[str, int]] = {}
+    refused = []
+    for folder, some in groupby(videos, key=lambda path: path.parent):
+        wanted = list(some)
+        placed |= {path: (game_name(path), half_number(path)) for path in wanted}
+        if not any(map(is_game_file, wanted)):
+            continue
+        try:
+            games = find_games([folder], VIDEO_SUFFIXES, prefer=prefer)
+        except InputError as error:
+            refused.append(of_error(error, folder))
+            continue
+        taken = files_of(games)
+        for path in [path for path in wanted if path not in taken and is_game_file(path)]:
+            del placed[path]
+    return placed, refused

@@ -1,0 +1,129 @@
+"""The labels of halves that were seen, found as every command finds them, and those of no such half."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from comedian.data.check_labels import check_actions
+from comedian.data.check_media import Media, Seen
+from comedian.data.findings import Finding, of_error
+from comedian.errors import InputError
+from comedian.formats.actions import Action
+from comedian.formats.labels import counts_frames, read_label_sets
+from comedian.formats.lookup import Labels, check_half_known, labels_beside
+from comedian.formats.naming import Parts
+
+
+class Labelled:
+    """Looks at labels.
+
+    Attributes:
+        halves: those that have labels.
+        in_frames: of these, those whose labels stand in frame numbers.
+        names: how often each name of a class stands in a file.
+    """
+
+    def __init__(self, media: Media, given: Path | None, fps: int):
+        """Look at nothing yet.
+
+        Args:
+            given: a folder of labels or one labels file; None looks beside each video.
+            fps: frames a second of the evaluation.
+        """
+        self._media, self._given, self._fps = media, given, fps
+        self.halves: list[Seen] = []
+        self.in_frames: list[Seen] = []
+        self.names: dict[str | Path, Counter] = {}
+        self._done: set[Path] = set()
+
+    def findings(self, files: Iterable[Path], named: Collection[Path]) -> Iterator[Finding]:
+        """Look at the labels of what was seen, then at labels files of nothing that was.
+
+        Args:
+            files: labels files that were gathered; of those that were `named` a single one is taken for
+                the labels of everything.
+        """
+        files = list(files)
+        chosen = [path for path in files if path in named]
+        given = self._given
+        if given is None and len(chosen) == 1 and self._media.seen:
+            (given,) = chosen
+        yield from self._beside() if given is None else self._in(given)
+        for path in files:
+            if path.resolve() not in self._done:
+                yield from self._alone(path)
+
+    def _in(self, given: Path) -> Iterator[Finding]:
+        """Labels of a folder or file."""
+        games: dict[Parts, list[Seen]] = {}
+        homeless = []
+        try:
+            known = Labels([half.video for half in self._media.seen], given)
+            for half in self._media.seen:
+                game = known.game_of(half.video, f"{half.game}/{half.path.name}")
+                games.setdefault(game, []).append(half) if game else homeless.append(half.video)
+        except InputError as error:
+            self._done.add(given.resolve())
+            yield of_error(error, given)
+            return
+        if homeless:
+            yield of_error(known.missing(homeless), given)
+        for game, halves in games.items():
+            place = given if given.is_dir() or len(known.games) == 1 else f"{given}, {'/'.join(game[-3:])}"
+            yield from self._of_game(place, known, game, halves)
+
+    def _beside(self) -> Iterator[Finding]:
+        """Labels beside the videos, if there are any."""
+        found: dict[Path, list[Seen]] = {}
+        bare = []
+        for half in self._media.seen:
+            try:
+                file = labels_beside(half.video)
+            except InputError as error:
+                yield of_error(error, half.video)
+                continue
+            found.setdefault(file, []).append(half) if file else bare.append(half)
+        for file, halves in found.items():
+            try:
+                known = Labels([half.video for half in halves])
+            except InputError as error:
+                yield of_error(error, file)
+                continue
+            yield from self._of_game(file, known, known.games[0], halves)
+        for half in bare if found else ():
+            yield Finding(half.video, "has no labels beside it, others have", "label it, or leave it out")
+
+    def _of_game(
+        self, place: str | Path, known: Labels, game: Parts, halves: list[Seen]
+    ) -> Iterator[Finding]:
+        """The labels of one game."""
+        files = known.files([half.video for half in halves])
+        self._done.update(file.resolve() for file in files)
+        file = files[-1] if files and Path(place).is_dir() else place
+        try:
+            actions = known.of(game)
+            for half in halves:
+                check_half_known(half.video, [half.half], actions)
+            if any(map(counts_frames, files)):
+                self.in_frames += halves
+        except InputError as error:
+            yield of_error(error, file)
+            return
+        self.halves += halves
+        yield from self._look(file, actions, {half.half: half.end_seconds for half in halves})
+
+    def _alone(self, path: Path) -> Iterator[Finding]:
+        """A labels file whose video was not seen."""
+        try:
+            sets = read_label_sets(path)
+        except InputError as error:
+            yield of_error(error, path)
+            return
+        for video, actions in sets.items():
+            yield from self._look(f"{path}, {video}" if video else path, actions, {})
+
+    def _look(self, file: str | Path, actions: list[Action], ends: dict[int, float]) -> Iterator[Finding]:
+        self._media.looked["labels file"] += 1
+        self._media.looked["label"] += len(actions)
+        self.names.setdefault(file, Counter()).update(action.label for action in actions)
+        yield from check_actions(file, actions, ends, self._fps)
