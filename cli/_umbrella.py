@@ -15,6 +15,7 @@ COMMANDS = {
     "spot": "find actions in videos",
     "nms": "thin spots to one an action",
     "evaluate": "the official score of spots",
+    "check-data": "what would go wrong with videos, labels and the like",
 }
 
 USAGE = "Usage: comedian COMMAND [ARGS]…   (COMMAND --help explains; each is a command of its own, too)"

@@ -11,6 +11,9 @@ import pytest
 from comedian.recipes.resolve import resolve
 from comedian.recipes.stages import STAGES
 
+OF_PAPER = (  # that the paper takes, from videos to a score
+    *("extract-frames", "build-bank", "pretrain-spatial", "distill", "finetune", "spot", "nms", "evaluate"),
+)
 NOTE = """#!/bin/bash
 printf -v words ' %q' "$@"
 printf '%s%s\\n' "${0##*/}" "$words" >> "$NOTES"

@@ -1,5 +1,6 @@
 """The labels of halves that were seen, found as every command finds them, and those of no such half."""
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from comedian.data.check_labels import check_actions
 from comedian.data.check_media import Media, Seen
 from comedian.data.findings import Finding, of_error
 from comedian.errors import InputError
-from comedian.formats.actions import Action
+from comedian.formats.actions import Action, in_halves
 from comedian.formats.labels import counts_frames, read_label_sets
 from comedian.formats.lookup import Labels, check_half_known, labels_beside
 from comedian.formats.naming import Parts
@@ -101,14 +102,17 @@ class Labelled:
         self._done.update(file.resolve() for file in files)
         file = files[-1] if files and Path(place).is_dir() else place
         try:
-            actions = known.of(game)
+            starts_ms = {half.half: half.start_ms for half in halves if half.start_ms is not None}
+            actions = in_halves(known.of(game), starts_ms)
             for half in halves:
-                check_half_known(half.video, [half.half], actions)
+                if half.start_ms is None:
+                    check_half_known(half.video, [half.half], actions)
             if any(map(counts_frames, files)):
                 self.in_frames += halves
         except InputError as error:
             yield of_error(error, file)
             return
+        yield from _owners(halves)
         self.halves += halves
         yield from self._look(file, actions, {half.half: half.end_seconds for half in halves})
 
@@ -120,10 +124,20 @@ class Labelled:
             yield of_error(error, path)
             return
         for video, actions in sets.items():
-            yield from self._look(f"{path}, {video}" if video else path, actions, {})
+            yield from self._look(f"{path}, {video}" if video else path, in_halves(actions, {}), {})
 
     def _look(self, file: str | Path, actions: list[Action], ends: dict[int, float]) -> Iterator[Finding]:
         self._media.looked["labels file"] += 1
         self._media.looked["label"] += len(actions)
         self.names.setdefault(file, Counter()).update(action.label for action in actions)
         yield from check_actions(file, actions, ends, self._fps)
+
+
+def _owners(halves: Iterable[Seen]) -> Iterator[Finding]:
+    """Two videos that would share the labels of a half."""
+    owner: dict[int, str] = {}
+    for half in halves:
+        other = owner.setdefault(half.half, half.video)
+        if os.path.abspath(other) != os.path.abspath(half.video):
+            what = f"and {other} both hold half {half.half} of one game, by their names and labels"
+            yield Finding(half.video, what, "give one of them, or each labels of its own")

@@ -10,13 +10,15 @@ import numpy as np
 
 from comedian.data.findings import Finding, of_error
 from comedian.data.halves import geometry_of
-from comedian.data.remarks import bank_end, differ, meant_rate
+from comedian.data.remarks import LABEL_SLACK_SECONDS, bank_end, differ, meant_rate
 from comedian.errors import InputError
 from comedian.formats.bank import BankTimes
-from comedian.formats.clocks import clock
+from comedian.formats.clocks import clock, hours_clock
 from comedian.formats.features import open_features
 from comedian.formats.frames import FramesFile
+from comedian.formats.games import Game, Half, with_periods
 from comedian.formats.naming import FRAMES_SUFFIXES, named
+from comedian.formats.periods import SUFFIX
 from comedian.recipes.model import ModelRecipe
 from comedian.video.inspect import inspect
 
@@ -34,6 +36,7 @@ class Seen:
         game: the game's name, `/`-separated.
         half: its number.
         end_seconds: where it ends, from its start.
+        start_ms: where it begins in a video that holds several; None where that is all of it.
         uneven_fraction: of a video, how many intervals between pictures are not the usual one.
     """
 
@@ -42,6 +45,7 @@ class Seen:
     game: str
     half: int
     end_seconds: float
+    start_ms: int | None = None
     uneven_fraction: float = 0.0
 
 
@@ -67,13 +71,21 @@ class Media:
         self.looked["video"] += 1
         try:
             found = inspect(path, self.decode)
+            (whole,) = with_periods([Game(game, (Half(path, half),), folder=False)])
         except InputError as error:
             yield of_error(error, path)
             return
         if found.damage:
             yield Finding(path, found.damage, "get it again, or go on with what is there")
         uneven = found.uneven_fraction if found.is_variable else 0.0
-        self.seen.append(Seen(path, str(path), game, half, found.end_seconds, uneven))
+        for part in whole.halves:
+            start_ms, end_ms = (part.period.start_ms, part.period.end_ms) if part.period else (None, None)
+            end_seconds = found.end_seconds if end_ms is None else min(end_ms / 1000, found.end_seconds)
+            if (end_ms or start_ms or 0) / 1000 > found.end_seconds + LABEL_SLACK_SECONDS:
+                what = f"period {part.number} lies past its end ({hours_clock(found.end_seconds)})"
+                yield Finding(path, what, f"mend {path.name}{SUFFIX}")
+            length = max(0.0, end_seconds - (start_ms or 0) / 1000)
+            self.seen.append(Seen(path, str(path), game, part.number, length, start_ms, uneven))
 
     def frames(self, path: Path, game: str) -> Iterator[Finding]:
         """Open a frames file, and its video's name and size."""
@@ -96,7 +108,8 @@ class Media:
         if geometry_of(file) != geometry_of(self._first):
             what = f"holds frames of {geometry_of(file)}, {self._first.path} of {geometry_of(self._first)}"
             yield Finding(path, what, "extract all games alike")
-        self.seen.append(Seen(path, file.video, game, file.half, float(file.seconds[-1])))
+        start_ms = file.period.start_ms if file.period else None
+        self.seen.append(Seen(path, file.video, game, file.half, float(file.seconds[-1]), start_ms))
 
     def features(self, path: Path) -> Iterator[Finding]:
         """Open a feature file, and compare its length with the half of its game that was seen."""
@@ -153,7 +166,7 @@ class Media:
                     f"lasts {half.end_seconds:.0f} s, a window of the default recipe {WINDOW_SECONDS:.0f} s"
                 )
                 tokens = max(2, int(half.end_seconds) // 2)
-                remedy = f"train with shorter windows: --set model.num_tokens={tokens}"
+                remedy = f"train with shorter windows: finetune --set model.num_tokens={tokens}"
                 yield Finding(half.path, what, remedy, hurts=half.path in meant)
 
     def uneven(self, counted: Iterable[Seen]) -> Iterator[Finding]:
@@ -182,7 +195,7 @@ def _remedy(num_rows: int, end_seconds: float, rate: float) -> str:
     meant = meant_rate(num_rows, end_seconds)
     if meant is None or abs(meant - rate) < 0.01 * meant:
         return "make features and frames of the same videos"
-    return f"make the bank again with --features-fps {meant:g}"
+    return f"make the bank again: build-bank --features-fps {meant:g}"
 
 
 def missing_halves(seen: Sequence[Seen]) -> Iterator[Finding]:

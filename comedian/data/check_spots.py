@@ -29,7 +29,7 @@ class Spots:
         """Begin with nothing; `seen` are the halves whose ends are known."""
         self.file, self.labels, self._number = file, Counter[str](), 0
         self._outside = Outside()
-        self._ends = {half.video: half.end_seconds for half in seen}
+        self._ends = {(half.video, half.half): half.end_seconds for half in seen}
         self._reach: dict[tuple[str, int], tuple[int, float, float]] = {}  # number, first and last ms
         self._back: list[str] = []
 
@@ -71,18 +71,18 @@ class Spots:
                 self.file, what, "count them from the start of the half: take 2700000 ms off each"
             )
             return
-        end = self._end_of(video)
+        end = self._end_of(video, half)
         if end is not None and last > 1000 * (end + LABEL_SLACK_SECONDS):
             what = f"spots past the end of {video} ({clock(end)}), the last at {clock(last / 1000)}"
             yield Finding(self.file, what, "give spots of this very video")
 
-    def _end_of(self, video: str) -> float | None:
-        """Seconds at which a video ends: as it was seen, or as its headers say where it is here."""
-        if video not in self._ends and Path(video).is_file():
+    def _end_of(self, video: str, half: int) -> float | None:
+        """Seconds at which a half ends: as it was seen, or as its video's headers say, if that is here."""
+        if (video, half) not in self._ends and Path(video).is_file():
             try:
                 found = probe(video).duration_seconds
             except InputError:
                 found = None
             if found is not None:
-                self._ends[video] = found
-        return self._ends.get(video)
+                self._ends[video, half] = found
+        return self._ends.get((video, half))

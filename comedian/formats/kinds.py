@@ -106,7 +106,7 @@ def _of_text(path: Path, start: bytes) -> str | None:
         and path.stat().st_size <= JSON_BYTES
     ):
         content = _json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    if isinstance(content, dict) and "position_ms" in content:
+    if isinstance(content, dict) and {"position_ms", "video_ms"} & content.keys():
         return "spots" if "confidence" in content else "labels"
     if path.name in (*LABELS_NAMES, RESULTS_NAME):
         return "results" if path.name == RESULTS_NAME else "labels"

@@ -226,17 +226,15 @@ def test_frames_and_bank_of_different_lengths(tiny, tmp_path):
     write_bank(bank, rows, rows, np.tile(np.arange(60.0), 4), halves, reduction, temperature_m=0.05)
     lines = found(tiny.frames, bank, labels=tiny.labels)
     assert len(lines) == 4
-    assert all("; make the bank again with --features-fps 2" in line for line in lines)
+    assert all("; make the bank again: build-bank --features-fps 2" in line for line in lines)
     assert "half 1 of league/2026/A 1 - 0 B ends at 00:59, " in lines[0]
 
 
 def test_features_at_another_rate(tiny):
     lines = found(tiny.videos, tiny.features, features_fps=2.0)
     assert len(lines) == 4
-    assert (
-        "30 rows at 2 a second end at 00:15, 1_224p.mkv at 00:30; make the bank again with --features-fps 1"
-        in (lines[0])
-    )
+    assert "30 rows at 2 a second end at 00:15, 1_224p.mkv at 00:30; make the bank" in lines[0]
+    assert lines[0].endswith("build-bank --features-fps 1")
 
 
 def test_a_bank_of_other_games(tiny, tmp_path):
@@ -321,6 +319,42 @@ def test_a_labels_file_beside_other_things_is_taken_for_theirs(tiny, tmp_path):
     assert any("1 label past the end of half 1 (00:30)" in line for line in found(video, labels))
     assert any("1 label past the end" in line for line in found(video, labels=labels))
     assert found(labels) == []
+
+
+def test_a_match_in_one_file(tmp_path):
+    """Labels by either clock; what lies in the break, or past a half, is told."""
+    path = encode(tmp_path / "match.mkv", steady(2000, rate=10), rate=10)
+    periods = tmp_path / "match.mkv.periods.json"
+    intervals = [
+        {"period": "1", "start_time_ms": 10_000, "end_time_ms": 90_000},
+        {"period": "2", "start_time_ms": 100_000},
+    ]
+    periods.write_text(json.dumps({"intervals": intervals}))
+    labels = tmp_path / "match.json"
+    entries = [
+        {"half": 1, "position_ms": 79_000, "label": "Goal"},
+        {"half": 2, "position_ms": 99_000, "label": "Goal"},
+        {"video_ms": 120_000, "label": "Foul"},
+    ]
+    labels.write_text(json.dumps(entries))
+    assert found(path) == found(tmp_path) == []
+    entries += [{"video_ms": 95_000, "label": "Goal"}, {"half": 3, "position_ms": 0, "label": "Goal"}]
+    labels.write_text(json.dumps(entries))
+    lines = found(path)
+    assert f"{labels}: 1 label of half 3; only 1 and 2 are scored" in lines[0]
+    assert f"{labels}: 1 label past the end of half 1 (01:20), the last at 01:25; " in lines[1]
+    intervals[1]["end_time_ms"] = 300_000
+    periods.write_text(json.dumps({"intervals": intervals}))
+    assert f"{path}: period 2 lies past its end (0:03:20.000); mend match.mkv.periods.json" in found(path)
+
+
+def test_two_videos_of_one_half(tiny, tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("1_224p.mkv", "half1.mkv"):
+        encode(tmp_path / "a" / name, steady(750))
+    shutil.copy(labels_of(tiny.videos), tmp_path / "a" / "Labels-v2.json")
+    lines = found(tmp_path / "a" / "1_224p.mkv", tmp_path / "a" / "half1.mkv")
+    assert any("both hold half 1 of one game" in line for line in lines)
 
 
 def test_lists(tiny, games, tmp_path):
