@@ -15,7 +15,9 @@ from comedian.formats.spot import Spot
 from ._outputs import check_output, refuse_inputs
 from ._say import warn
 
-SPOTS = typer.Argument(metavar="SPOTS", help="JSON Lines, or a folder or zip of results_spotting.json.")
+SPOTS = typer.Argument(
+    metavar="SPOTS", help="JSON Lines, a folder of them, or a folder or zip of results_spotting.json."
+)
 
 
 @contextmanager
@@ -38,10 +40,13 @@ def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
 
 @contextmanager
 def open_spots(name: str, command: str) -> Iterator[Iterator[Spot]]:
-    """Open spots: JSON Lines, standard input for `-`, or SoccerNet's results in a folder or zip."""
+    """Open spots: JSON Lines, standard input for `-`, a folder of them, or SoccerNet's results."""
     from comedian.formats.soccernet import is_soccernet, read_soccernet
-    from comedian.formats.spots import read_spots
+    from comedian.formats.spots import read_spots, spots_files
 
+    if name != "-" and (files := spots_files(name)):
+        yield (spot for file in files for spot in read_spots(file.open(encoding="utf-8"), str(file)))
+        return
     if name != "-" and is_soccernet(name):
         yield read_soccernet(name)
         return

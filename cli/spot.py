@@ -1,6 +1,6 @@
 """spot: find actions in videos."""
 
-import os
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +11,11 @@ from comedian.errors import InputError
 from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
-from ._io import open_output, write_spots
 from ._options import Device, Merge, Periods, Prefer, Quiet, Root, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
 from ._progress import progress
 from ._say import Skip, say_left_out, warn
+from ._spotting import Tally, is_folder, load_models, open_target, still_to_do
 from ._torchrun import is_first
 
 SOURCES = typer.Argument(
@@ -30,7 +30,9 @@ SCORES = typer.Option(metavar="FILE", callback=by_name("scores"), help="Also kee
 LEAST = typer.Option(min=0, metavar="FRACTION", help="Least confidence of a spot.")
 IGNORED = typer.Option(min=0, metavar="SECONDS", help="Ignored at a window's ends [default: the model's].")
 MERGE = typer.Option(help="Where windows overlap [default: the model's].")
-OUTPUT = typer.Option("--output", "-o", metavar="FILE", help="Where spots go.")
+OUTPUT = typer.Option(
+    "--output", "-o", metavar="FILE|FOLDER/", help="Where spots go; into a folder a file for each game."
+)
 OF_MODELS = {"model", "ignored_seconds", "merge", "device"}
 
 
@@ -52,12 +54,12 @@ def spot(
     """Score every second of a match for every action; one spot a line, in time order.
 
     Spots come out as soon as no later window can change them, and before any suppression: pipe
-    them through nms.
+    them through nms. A terminal gets the surest ones as a list.
     """
     if not sources:
         raise InputError("nothing to spot", remedy="name a video, a game folder, a list or a frames file")
     if not is_first():
-        output, scores, quiet = "-", None, True  # what it finds, the first one writes
+        scores, quiet = None, True  # what it finds, the first one writes
     if scores:
         check_output(scores)
     from comedian.distributed import pick_device, processes
@@ -74,44 +76,34 @@ def spot(
         raise typer.Exit(1)
     refuse_inputs([output, *([scores] if scores else ())], files := [half.path for half in halves])
     say_left_out(sources, [*files, *skip.files], say)
+    if (saved or scores) and is_folder(output):
+        raise InputError("spots go into one file beside scores", output, "name a file with -o")
+    if done := len(halves) - len(halves := still_to_do(output, halves)):
+        say(f"{done} of {len(files)} halves are done already, in {output}")
     with processes(pick_device(device)) as own_device, progress(quiet) as report:
         if saved:
             warn_ignored(context, OF_MODELS, "on saved scores", say)
             runs, classes, parents = average_saved(saved), saved[0].classes, sources
         else:
-            parents, spotters, recipe = _load(model, ignored_seconds, merge, say)
+            parents, spotters, recipe = load_models(model, ignored_seconds, merge, say)
             classes = spotters[0].classes
             runs = score_sources(
                 halves, spotters, recipe, own_device, report, say, skip if len(files) > 1 else None
             )
-        kept = []
-        with closing(runs), open_output(output) as stream:
+        kept, tally = [], Tally()
+        with closing(runs), open_target(output if is_first() else "-", halves, skip.files, say) as take:
             for run in runs:
-                write_spots(stream, to_spots(run, classes, threshold))
+                half = (run.video, run.half)
+                spots = to_spots(run, classes, threshold)
+                take(*half, tally.count(*half, float(run.seconds[-1]), spots))
                 if scores:
                     kept.append(run)
+    if output != "-" or sys.stderr.isatty():
+        say(tally.line(output))
     if scores:
         write_scores(scores, join_halves(kept), classes, provenance(parents=parents))
     if skip.files:
         raise typer.Exit(1)
-
-
-def _load(names: list[str] | None, ignored_seconds: float | None, merge: Merge | None, say):
-    """The models' files, the spotters, and how windows slide: as the first was trained, or by flags."""
-    from dataclasses import replace
-
-    from comedian.spotting.sources import load_ensemble
-    from comedian.weights.hub import fetch, fetch_published
-
-    names = names or [name for name in [os.environ.get("COMEDIAN_MODEL")] if name]
-    files = [fetch(name) for name in names] or [fetch_published(say)]
-    spotters = load_ensemble(files)
-    recipe = spotters[0].spot
-    if ignored_seconds is not None:
-        recipe = replace(recipe, ignored_seconds=ignored_seconds)
-    if merge is not None:
-        recipe = replace(recipe, merge=merge.value)
-    return files, spotters, recipe
 
 
 main = command(spot, example="spot match.mkv | nms --soft | evaluate")

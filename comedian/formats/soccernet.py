@@ -18,6 +18,7 @@ from comedian.formats.naming import half_number, named, stem
 from comedian.formats.part import part_folder
 from comedian.formats.soccernet_labels import GAME_PARTS
 from comedian.formats.spot import KEYS, Spot
+from comedian.formats.spots import spots_files
 from comedian.formats.text import decode, parse_json
 from comedian.formats.zips import members_named
 
@@ -30,10 +31,13 @@ NAME_BYTES = 255  # of a file's or folder's name, in Linux' file systems
 
 
 def is_soccernet(path: str | Path) -> bool:
-    """Whether spots lie there in SoccerNet's form: a folder, a zip, or a `results_spotting.json`."""
+    """Whether spots lie there in SoccerNet's form: a folder, a zip, or a `results_spotting.json`.
+
+    A folder of `GAME.jsonl` is none.
+    """
     path = Path(path)
     if not path.is_file():
-        return path.is_dir()
+        return path.is_dir() and not spots_files(path)
     with path.open("rb") as file:
         return path.name == RESULTS_NAME or path.suffix.lower() == ".zip" or file.read(4) == ZIP_MARK
 

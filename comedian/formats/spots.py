@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import BufferedReader
 from operator import itemgetter
+from pathlib import Path
 from typing import TextIO, cast
 
 from comedian.errors import InputError
@@ -45,6 +46,11 @@ def read_spots(stream: TextIO, name: str) -> Iterator[Spot]:
                 _refuse_other_json(stream, name)
             raise
         number += text.count("\n")
+
+
+def spots_files(folder: str | Path) -> list[Path]:
+    """The files of spots, `GAME.jsonl`, in a folder and those below; none where it is no folder."""
+    return sorted(Path(folder).rglob("*.jsonl")) if Path(folder).is_dir() else []
 
 
 def write_spot(stream: TextIO, spot: Spot) -> None:

@@ -186,7 +186,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(name, kind, run, tiny, tmp_pat
     path = tmp_path / f"input{SUFFIX[name]}"
     if kind == "empty":
         path.touch()
-        if name == "nms":
+        if name in ("nms", "evaluate"):
             return  # no spots are no error
     if kind == "wrong":
         path.write_bytes(b"not at all what was asked for\n" * 40)
@@ -247,6 +247,8 @@ def test_output_that_cannot_be_is_said_at_once(name, run, tiny, tmp_path):
         (tmp_path, f"{tmp_path}: is a folder; name a file"),
         (spots / "below" / "it", f"{spots}: is not a folder; write somewhere else"),
     ):
+        if (name, output) == ("spot", tmp_path):
+            continue  # a file for each game
         line = run(main_of(name), *command_line(name, good, output, tiny))
         assert line == (1, "", f"{name}: {what}\n")
     assert list(tmp_path.iterdir()) == [spots]

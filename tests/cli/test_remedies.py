@@ -36,6 +36,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/training/actions.py": ("finetune",),
     "comedian/training/epochs.py": TRAINING,
     "comedian/training/finetune.py": ("finetune",),
+    "cli/_spotting.py": ("nms",),
     "comedian/video/extract.py": ("extract-frames",),
     "comedian/weights/hub.py": ("spot",),
     "cli/_training.py": TRAINING,

@@ -1,6 +1,10 @@
 """spot as a command: what it reads, how it streams, what it refuses."""
 
+import contextlib
 import json
+import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +17,7 @@ import pytest
 import torch
 
 from cli.extract_frames import main as extract_frames
+from cli.nms import main as nms
 from cli.spot import main
 from comedian.formats.scores import ScoresFile
 from comedian.spotting.sliding import join, to_spots
@@ -185,7 +190,14 @@ CASES = {
     ),
     "gaps": ("{tiny.half} --ignored-seconds 2", "ignore at most a quarter of the window, 1 tokens"),
     "scores into a folder": ("{tiny.half} --scores {here}/folder", "folder: is a folder; name a file"),
-    "spots into a folder": ("{tiny.half} -o {here}/folder", "folder: is a folder; name a file"),
+    "spots into a folder beside scores": (
+        "{tiny.half} -o {here}/folder --scores {here}/s.h5",
+        "folder: spots go into one file beside scores; name a file",
+    ),
+    "spots into a folder that is a file": (
+        "{tiny.half} -o {tiny.bank}/",
+        "bank.h5/: is a file; name a folder, or a file without the slash",
+    ),
     "spots below a file": (
         "{tiny.half} -o {tiny.bank}/a",
         "bank.h5: is not a folder; write somewhere else",
@@ -298,3 +310,50 @@ def test_one_bad_video_does_not_stop_the_others(tiny, tmp_path, run):
     assert status == 1
     assert len(err.splitlines()) == 1
     assert not out.exists(), "nothing was read"
+
+
+def test_a_file_for_each_game_and_on_where_it_was_stopped(spot, run, tiny, tmp_path):
+    folder = tmp_path / "spots"
+    status, out, err = spot(tiny.list, "--root", tiny.frames, "-o", f"{folder}/")
+    files = sorted(folder.rglob("*.jsonl"))
+    assert (status, out, len(files)) == (0, "", 2)
+    assert re.fullmatch(r"spot: \d+ spots in 117 s of video, \d+ s taken, in .*/; next: nms .*\n", err)
+    whole = [path.read_bytes() for path in files]
+    direct = spot(tiny.list, "--root", tiny.frames)[1]
+    assert b"".join(whole).decode() == direct
+    assert run(nms, folder)[1] == run(nms, *files[:1])[1] + run(nms, *files[1:])[1]
+    files[1].unlink()
+    status, out, err = spot(tiny.list, "--root", tiny.frames, "-o", folder)
+    assert "2 of 4 halves are done already" in err
+    assert [path.read_bytes() for path in files] == whole
+    status, out, err = spot(tiny.list, "--root", tiny.frames, "-o", folder)
+    assert (status, "0 spots in 0 s of video" in err) == (0, True)
+
+
+def test_a_game_that_lacks_a_video_gets_no_file(spot, tiny, tmp_path):
+    shutil.copytree(tiny.videos, tmp_path / "videos")
+    broken = next((tmp_path / "videos").rglob("2_224p.mkv"))
+    broken.write_bytes(b"no video")
+    status, _, err = spot(tmp_path / "videos", "-o", f"{tmp_path}/spots/")
+    assert (status, len(list((tmp_path / "spots").rglob("*.jsonl")))) == (1, 1)
+    assert "not written, since it lacks a video" in err
+
+
+def test_a_terminal_gets_a_list(tiny, tmp_path):
+    terminal, other_end = pty.openpty()
+    words = [sys.executable, ROOT / "bin" / "spot", tiny.half, "-m", tiny.spotter, "--device", "cpu"]
+    process = subprocess.Popen(words, stdout=other_end, stderr=subprocess.PIPE)
+    os.close(other_end)
+    text = b""
+    with contextlib.suppress(OSError):  # what a terminal says at its end
+        while some := os.read(terminal, 1 << 16):
+            text += some
+    os.close(terminal)
+    rows = [line.split() for line in text.decode().splitlines()]
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert rows[1] == ["half", "clock", "label", "confidence"]
+    assert 3 <= len(rows) <= 42
+    confidences = [float(row[-1]) for row in rows[2:]]
+    assert confidences == sorted(confidences, reverse=True)
+    assert b"surest of 90 spots; -o FILE, or a pipe, takes all" in err
