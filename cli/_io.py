@@ -54,16 +54,16 @@ def open_spots(name: str, command: str) -> Iterator[Iterator[Spot]]:
         yield read_spots(stream, "standard input" if name == "-" else name)
 
 
-def games_in(name: str, output: str) -> list[str]:
+def games_in(name: str, *outputs: str) -> list[str]:
     """Paths of the games of SoccerNet's results, be they empty; none of other spots.
 
     Raises:
-        InputError: the output is one of the files that hold them.
+        InputError: an output is one of the files that hold them.
     """
     from comedian.formats.soccernet import RESULTS_NAME, is_soccernet, list_soccernet
 
     games = list_soccernet(name) if name != "-" and is_soccernet(name) else []
-    refuse_inputs([output], [Path(game) / RESULTS_NAME for game in games])
+    refuse_inputs(outputs, [Path(game) / RESULTS_NAME for game in games])
     return games
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from comedian.errors import InputError
 
-OUTPUTS = ("output", "scores")  # parameters that name what a command writes
+OUTPUTS = ("output", "scores", "errors", "plot")  # parameters that name what a command writes
 
 
 def check_output(path: str | Path) -> None:
@@ -40,6 +40,7 @@ def refuse_same(options: dict[str, Any]) -> None:
     named = [value for key, value in options.items() if key not in OUTPUTS]
     inputs = [item for value in named for item in (value if isinstance(value, list) else [value])]
     refuse_inputs(outputs, [item for item in inputs if isinstance(item, str | os.PathLike)])
+    _refuse_twice(outputs)
 
 
 def refuse_inputs(outputs: Iterable[str | PathLike], inputs: Iterable[str | PathLike]) -> None:
@@ -54,6 +55,25 @@ def refuse_inputs(outputs: Iterable[str | PathLike], inputs: Iterable[str | Path
                 place = "standard output" if name == "-" else name
                 raise InputError(f"is also {taken[identity]}", place, "write somewhere else")
             taken[identity] = "another output"
+
+
+def _refuse_twice(outputs: Iterable[str | PathLike]) -> None:
+    """Raise InputError if two outputs are one file, be it not there yet, or both standard output."""
+    taken = set()
+    for name in map(str, outputs):
+        place = name if name == "-" else os.path.realpath(name)
+        if place in taken and not stat.S_ISCHR(_mode(place)):
+            shown = "standard output" if name == "-" else name
+            raise InputError("is also another output", shown, "write somewhere else")
+        taken.add(place)
+
+
+def _mode(path: str) -> int:
+    """The mode of a file; 0 where there is none."""
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0
 
 
 def _identities(names: Iterable[str | PathLike], standard: int) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ._app import command
-from ._io import SPOTS, games_in, open_output, open_spots
+from ._io import SPOTS, games_in, open_output, open_spots, write_spots
 from ._outputs import refuse_inputs
 from ._say import warn
 from ._scoring import GAMES, Fps, LabelsPath, known_metrics
@@ -22,6 +22,7 @@ INTERVALS = typer.Option(
     min=100, metavar="DRAWS", help="Add 95 % intervals from DRAWS draws of games: 1000."
 )
 PER_GAME = typer.Option("--per-game", help="Add the score of each game.")
+ERRORS = typer.Option(metavar="FILE", help="Write each hit, miss, false alarm … as a spot here.")
 OUTPUT = typer.Option("--output", "-o", metavar="FILE", help="Where scores go.")
 
 
@@ -35,12 +36,14 @@ def evaluate(
     chance: Annotated[int | None, CHANCE] = None,
     intervals: Annotated[int | None, INTERVALS] = None,
     per_game: Annotated[bool, PER_GAME] = False,
+    errors: Annotated[str | None, ERRORS] = None,
     table: Annotated[bool, typer.Option("--table", help="A table instead of JSON.")] = False,
     output: Annotated[str, OUTPUT] = "-",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No warnings on stderr.")] = False,
 ) -> None:
     """Score spots exactly as SoccerNet does; what to beware of goes to stderr."""
     from comedian.evaluation.classes import classes_of
+    from comedian.evaluation.errors import list_errors
     from comedian.evaluation.metrics import METRICS as KNOWN
     from comedian.evaluation.pairing import collect, pair
     from comedian.evaluation.study import Asked, study
@@ -48,21 +51,25 @@ def evaluate(
     from comedian.formats.classes import read_classes
     from comedian.formats.lookup import Labels, official_below
 
+    outputs = [output, *filter(None, [errors])]
     wanted = known_metrics(metrics, list(KNOWN))
     given = None if classes is None else read_classes(classes)
     if labels and labels.is_dir():
-        refuse_inputs([output], official_below(labels))  # before spots that may take hours to come
-    present = games_in(spots, output)
+        refuse_inputs(outputs, official_below(labels))  # before spots that may take hours to come
+    present = games_in(spots, *outputs)
     with open_spots(spots, "evaluate") as found:
-        videos = collect(found, present)
+        videos = collect(found, present, whole=errors is not None)
     known = Labels(videos, labels, games)
-    refuse_inputs([output], known.files(None if games else videos))
+    refuse_inputs(outputs, known.files(None if games else videos))
     results, remarks = pair(videos, known, games is not None)
     names, said = classes_of(results, given)
     scores = study(results, names, wanted, fps, Asked(chance, intervals, per_game))
     scores["warnings"] = remarks + said + scores["warnings"]
     for message in () if quiet else scores["warnings"]:
         warn("evaluate", message)
+    if errors:
+        with open_output(errors) as stream:
+            write_spots(stream, list_errors(results, names, KNOWN[wanted[0]][-1], fps))
     with open_output(output) as stream:
         stream.write(score_table(scores) if table else json.dumps(scores, indent=1) + "\n")
 

@@ -21,11 +21,12 @@ VISIBLE, UNSHOWN = 1.0, -1.0
 
 @dataclass(frozen=True)
 class GameResult:
-    """A game: its labelled actions, and its spots."""
+    """A game: its labelled actions, its spots, and what its videos are called, if that is known."""
 
     name: str
     actions: Sequence[Action]
     spots: Sequence[HalfSpot]
+    videos: Sequence[str] = ()
 
 
 class Arrays(NamedTuple):

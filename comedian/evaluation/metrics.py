@@ -126,7 +126,12 @@ def score(
 
 
 def match(targets: np.ndarray, predictions: Arrays, reach: int) -> np.ndarray:
-    """Indices of the predictions that are true.
+    """Indices of the predictions that are true, as `match_pairs` finds them."""
+    return np.array(match_pairs(targets, predictions, reach)[1], np.int64)
+
+
+def match_pairs(targets: np.ndarray, predictions: Arrays, reach: int) -> tuple[list[int], list[int]]:
+    """Indices of the targets that are found, and of the predictions that find them.
 
     Targets in time order each take the unused prediction within `reach` frames whose score is the
     highest, the earliest on ties. Keys of different halves and classes are never within reach.
@@ -135,15 +140,17 @@ def match(targets: np.ndarray, predictions: Arrays, reach: int) -> np.ndarray:
     last = np.searchsorted(predictions.keys, targets + reach, side="right")
     some = first < last
     free = predictions.values.tolist()
-    taken = []
-    for start, stop in zip(first[some].tolist(), last[some].tolist(), strict=True):
+    found, taken = [], []
+    numbers, starts, stops = np.flatnonzero(some), first[some], last[some]
+    for number, start, stop in zip(numbers.tolist(), starts.tolist(), stops.tolist(), strict=True):
         window = free[start:stop]
         best = max(window)
         if best >= 0:
             index = start + window.index(best)
+            found.append(number)
             taken.append(index)
             free[index] = -1.0
-    return np.array(taken, np.int64)
+    return found, taken
 
 
 def average_precision(

@@ -13,10 +13,13 @@ from comedian.formats.spot import HalfSpot, Spot
 Videos = dict[str, list[HalfSpot]]  # spots by video
 
 
-def collect(spots: Iterable[Spot], games: Iterable[str] = ()) -> Videos:
-    """Spots by video, only what scoring needs; `games` are there even when they have none."""
+def collect(spots: Iterable[Spot], games: Iterable[str] = (), whole: bool = False) -> Videos:
+    """Spots by video, only what scoring needs or `whole`; `games` are there even when they have none."""
     videos: Videos = {f"{game}/1": [] for game in games}
     for spot in spots:
+        if whole:
+            videos.setdefault(spot["video"], []).append(spot)
+            continue
         label = intern(spot["label"])  # a few texts for millions of spots
         small = HalfSpot(
             half=spot["half"], position_ms=spot["position_ms"], label=label, confidence=spot["confidence"]
@@ -72,7 +75,7 @@ def _by_name(video: str, spots: list[HalfSpot]) -> list[HalfSpot]:
     return [{**spot, "half": half} for spot in spots]
 
 
-def _starts_ms(spots: Iterable[HalfSpot]) -> dict[int, float]:
+def starts_ms(spots: Iterable[HalfSpot]) -> dict[int, float]:
     """Where halves begin in the file that holds them, as spots with both clocks tell."""
     return {
         spot["half"]: spot["video_ms"] - spot["position_ms"]
@@ -83,13 +86,14 @@ def _starts_ms(spots: Iterable[HalfSpot]) -> dict[int, float]:
 
 def _result(game: Parts, actions: list[Action], names: list[str], videos: Videos) -> GameResult:
     owner: dict[int, str] = {}
-    starts_ms = _starts_ms(spot for name in names for spot in videos[name])
-    actions = in_halves(actions, starts_ms)
+    starts = starts_ms(spot for name in names for spot in videos[name])
+    actions = in_halves(actions, starts)
     for name in names:
         halves = {spot["half"] for spot in videos[name]}
-        if not halves <= starts_ms.keys():
+        if not halves <= starts.keys():
             check_half_known(name, halves, actions)
         for half in halves:
             if (other := owner.setdefault(half, name)) != name:
                 raise InputError(f"{other} and {name} both hold half {half}", None, "give one of them")
-    return GameResult("/".join(game), actions, [spot for name in names for spot in videos[name]])
+    spots = [spot for name in names for spot in videos[name]]
+    return GameResult("/".join(game), actions, spots, tuple(names))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,47 @@ def test_one_game_has_no_intervals_and_that_is_said(run, tmp_path):
     status, out, err = run(path, "--intervals", 1000)
     assert (status, "intervals" in json.loads(out)) == (0, False)
     assert "evaluate: no intervals: they need two games or more, there is 1\n" in err
+
+
+def test_errors_are_spots_that_other_commands_read(run, file, tmp_path):
+    errors, plain = tmp_path / "errors.jsonl", run(file)[1]
+    status, out, _ = run(file, "--errors", errors)
+    assert (status, out) == (0, plain)
+    found = [json.loads(line) for line in errors.read_text().splitlines()]
+    kinds = Counter(line["error"] for line in found)
+    assert len(found) - kinds["miss"] == len(SPOTS)
+    assert {"hit", "miss", "wrong place"} <= set(kinds)
+    assert all(Path(line["video"]).parent in GAMES for line in found)
+    halves = [(line["video"], line["half"]) for line in found]
+    assert halves == sorted(halves, key=halves.index), "halves stand together, as nms wants them"
+    hits = "".join(json.dumps(line) + "\n" for line in found if line["error"] == "hit")
+    (tmp_path / "hits.jsonl").write_text(hits)
+    assert run(tmp_path / "hits.jsonl", "--hard", "-o", tmp_path / "kept.jsonl", command=nms)[0] == 0
+    assert '"error": "hit"' in (tmp_path / "kept.jsonl").read_text()
+    wider = run(file, "--metrics", "loose", "--errors", errors)
+    assert wider[0] == 0
+    assert errors.read_text().count('"error": "hit"') > kinds["hit"]
+
+
+@pytest.mark.parametrize(
+    "options", [["--errors", "-"], ["--errors", "x", "-o", "x"], ["--errors", "x", "-o", "./y/../x"]]
+)
+def test_scores_and_errors_do_not_go_to_one_place(run, file, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(file, *options)
+    assert (status, out) == (1, "")
+    assert "is also another output; write somewhere else" in err
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_errors_go_down_a_pipe(run, file, tmp_path):
+    status, out, _ = run(file, "--errors", "-", "-o", tmp_path / "scores.json")
+    assert status == 0
+    assert all("error" in json.loads(line) for line in out.splitlines())
+    assert json.loads((tmp_path / "scores.json").read_text())["n_games"] == 3
+
+
+def test_errors_do_not_go_over_the_spots(run, file):
+    before = file.read_bytes()
+    assert run(file, "--errors", file)[0] == 1
+    assert file.read_bytes() == before
