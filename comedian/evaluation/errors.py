@@ -13,7 +13,7 @@ Near is what the official score takes for a match: within half the tolerance, co
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from comedian.evaluation.pairing import starts_ms
 from comedian.formats.actions import Action
 from comedian.formats.naming import named, stem
 from comedian.formats.periods import VIDEO_MS
+from comedian.formats.spot import Spot
 
 KINDS = ("hit", "miss", "duplicate", "wrong class", "wrong place", "false alarm")
 PLACE_SECONDS = 30.0  # either way: half of the loosest official tolerance
@@ -42,7 +43,7 @@ class _Label:
 
 def list_errors(
     games: Iterable[GameResult], classes: Sequence[str], tolerance_seconds: int, framerate: int = 2
-) -> Iterator[Line]:
+) -> Iterator[Spot]:
     """Yield a line for every label and spot that counts, in order of game, half and time.
 
     Args:
@@ -56,7 +57,7 @@ def list_errors(
     """
     for game in games:
         lines = _lines_of(game, Cells(classes, framerate), tolerance_seconds * framerate // 2)
-        yield from sorted(lines, key=lambda line: (line["half"], line["position_ms"]))
+        yield from cast(list[Spot], sorted(lines, key=lambda line: (line["half"], line["position_ms"])))
 
 
 def _lines_of(game: GameResult, cells: Cells, reach: int) -> Iterator[Line]:
