@@ -1,7 +1,7 @@
 """nms: keep the best of neighbouring spots."""
 
-import math
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +13,9 @@ from comedian.spotting.suppress import Suppression, by_half
 
 from ._app import command
 from ._io import SPOTS, games_in, open_output, open_spots, write_spots
+from ._options import by_name
 from ._say import warn
+from ._suppression import chosen_method, label_window, settings_of
 
 
 class Form(StrEnum):
@@ -29,6 +31,9 @@ WINDOW_FOR = typer.Option(metavar="LABEL=SECONDS", help="Width for one label; re
 THRESHOLD_OPTION = typer.Option(min=0, metavar="FRACTION", help="Least confidence that is kept.")
 MIN_GAP = typer.Option(
     min=0, metavar="SECONDS", help="Then drop what is nearer to a better one of its label."
+)
+SETTINGS = typer.Option(
+    metavar="FILE", callback=by_name("settings"), help="Kind, window and threshold by label, of tune-nms."
 )
 TOP = typer.Option(min=1, metavar="NUMBER", help="Only the best of all; with --table best first.")
 TABLE = typer.Option("--table", help="A list for people: half, clock, label, confidence.")
@@ -46,6 +51,7 @@ def nms(
     window: Annotated[float | None, WINDOW] = None,
     window_for: Annotated[list[str] | None, WINDOW_FOR] = None,
     threshold: Annotated[float, THRESHOLD_OPTION] = THRESHOLD,
+    settings: Annotated[Path | None, SETTINGS] = None,
     min_gap: Annotated[float | None, MIN_GAP] = None,
     top: Annotated[int | None, TOP] = None,
     table: Annotated[bool, TABLE] = False,
@@ -57,14 +63,15 @@ def nms(
     Holds one half at a time and writes it as soon as the next one begins. Soft suppression weakens
     neighbours and keeps them; for a list that people read, add --min-gap or --hard, and --top.
     """
-    method = _method(soft, hard, peak)
+    method = chosen_method(soft, hard, peak)
+    own = None if settings is None else settings_of(settings, soft or hard or peak, window, window_for)
     from comedian.formats.soccernet import write_soccernet
 
-    windows = dict(map(_label_window, window_for or ()))
+    windows = dict(map(label_window, window_for or ()))
     if to == Form.soccernet and (output == "-" or table):
         needs = "is no table" if table else "needs a folder or a .zip: -o"
         raise typer.BadParameter(f"soccernet {needs}", param_hint="--to")
-    keep = Suppression(method, window, windows, threshold, min_gap)
+    keep = Suppression(method, window, windows, threshold, min_gap, own)
     seen, present = Seen(), games_in(spots, output)
     with open_spots(spots, "nms") as found:
         halves = map(keep, seen.watch(by_half(found)))
@@ -82,23 +89,6 @@ def nms(
         warn("nms", f"{seen.outside}; --threshold and evaluate take them for fractions of 1")
     for label in sorted(windows.keys() - seen.labels):
         warn("nms", f"--window-for {label}: no spot has this label")
-
-
-def _method(soft: bool, hard: bool, peak: bool) -> str:
-    chosen = [name for name, on in (("soft", soft), ("hard", hard), ("peak", peak)) if on]
-    if len(chosen) > 1:
-        raise typer.BadParameter(f"choose one of --{' and --'.join(chosen)}")
-    return chosen[0] if chosen else "soft"
-
-
-def _label_window(text: str) -> tuple[str, float]:
-    label, _, seconds = text.rpartition("=")
-    try:
-        if label and 0 <= float(seconds) < math.inf:
-            return label, float(seconds)
-    except ValueError:
-        pass
-    raise typer.BadParameter(f"{text!r} is not LABEL=SECONDS", param_hint="--window-for")
 
 
 main = command(nms, example="spot match.mkv | nms --soft | evaluate")

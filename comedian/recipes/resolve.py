@@ -41,7 +41,7 @@ def resolve(stage: str, recipe: str, settings: Iterable[str] = (), flags: Mappin
     document, source = _read(recipe)
     unknown = set(document) - {"model", *STAGES}
     if unknown:
-        _unknown_key(min(unknown), {"model", *STAGES}, source)
+        unknown_key(min(unknown), {"model", *STAGES}, source)
     resolved = STAGES[stage]()
     resolved = merge(resolved, {"model": document.get("model", {})}, source)
     resolved = merge(resolved, document.get(stage, {}), source)
@@ -59,7 +59,7 @@ def merge(instance, changes: Mapping[str, Any], source: str):
     updates = {}
     for key, value in changes.items():
         if key not in wanted:
-            _unknown_key(key, wanted, source)
+            unknown_key(key, wanted, source)
         current = getattr(instance, key)
         if dataclasses.is_dataclass(current):
             if not isinstance(value, Mapping):
@@ -103,7 +103,8 @@ def _nested(key: str, value: Any) -> dict:
     return {head: _nested(rest, value)} if dot else {head: value}
 
 
-def _unknown_key(key: str, known: Iterable[str], source: str) -> typing.NoReturn:
+def unknown_key(key: str, known: Iterable[str], source: str) -> typing.NoReturn:
+    """Raise InputError that names what a key was probably meant to be, or all that are known."""
     near = difflib.get_close_matches(key, known, 1)
     remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(known))}"
     raise InputError(f"unknown key {key!r}", source, remedy)

@@ -6,15 +6,19 @@ that `nms` starts at once.
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heapreplace
 from itertools import groupby
 from operator import itemgetter, mul
+from typing import TYPE_CHECKING
 
 from comedian.errors import InputError
 from comedian.formats.spot import Spot
 from comedian.recipes.suppress import THRESHOLD, WINDOW_SECONDS
+
+if TYPE_CHECKING:
+    from comedian.recipes.suppression import Settings  # takes time to import
 
 Kept = Iterable[tuple[int, float]]  # index of a spot that is kept, and its score
 
@@ -72,20 +76,38 @@ def suppress_half(
     Raises:
         InputError: a confidence is NaN or infinite; nothing can be ranked among those.
     """
-    _check_finite(spots)
-    keep = METHODS[method]
     default = WINDOW_SECONDS[method] if window_seconds is None else window_seconds
-    spots = [spot for spot in spots if spot["confidence"] >= threshold]
+    widths = windows or {}
+    return suppress_by(spots, lambda label: (method, widths.get(label, default), threshold), threshold)
+
+
+def suppress_by(
+    spots: Sequence[Spot], way_of: Callable[[str], tuple[str, float, float]], least: float
+) -> list[Spot]:
+    """The spots of one half that survive, in time order, each label suppressed in its own way.
+
+    Args:
+        way_of: method, full width in seconds and threshold of a label.
+        least: scores below it are dropped, whatever their label.
+
+    Raises:
+        InputError: as `suppress_half`.
+    """
+    _check_finite(spots)
+    spots = [spot for spot in spots if spot["confidence"] >= least]
     spots.sort(key=itemgetter("position_ms"))
     places: dict[str, list[int]] = {}
     for place, spot in enumerate(spots):
         places.setdefault(spot["label"], []).append(place)
     kept: dict[int, float] = {}
     for label, some in places.items():
+        method, width_seconds, threshold = way_of(label)
+        if threshold > least:
+            some = [place for place in some if spots[place]["confidence"] >= threshold]
         times = [spots[place]["position_ms"] for place in some]
         scores = [spots[place]["confidence"] for place in some]
-        reach_ms = 500 * (windows or {}).get(label, default)
-        kept.update((some[index], score) for index, score in keep(times, scores, reach_ms, threshold))
+        found = METHODS[method](times, scores, 500 * width_seconds, max(threshold, least))
+        kept.update((some[index], score) for index, score in found)
     return [_with_score(spots[place], kept[place]) for place in sorted(kept)]
 
 
@@ -94,6 +116,8 @@ class Suppression:
     """How the spots of a half are suppressed; the first four as in `suppress`.
 
     Attributes:
+        settings: method, window and threshold of each label, in place of the first three; of two thresholds
+            the higher one counts.
         min_gap_seconds: then, what is nearer than this to a better one of its label is dropped.
     """
 
@@ -102,10 +126,14 @@ class Suppression:
     windows: Mapping[str, float] = field(default_factory=dict)
     threshold: float = THRESHOLD
     min_gap_seconds: float | None = None
+    settings: "Settings | None" = None
 
     def __call__(self, half: Sequence[Spot]) -> list[Spot]:
         """The spots of one half that survive, in time order; raises as `suppress_half`."""
-        kept = suppress_half(half, self.method, self.window_seconds, self.windows, self.threshold)
+        if self.settings:
+            kept = suppress_by(half, self.settings.of_label, self.threshold)
+        else:
+            kept = suppress_half(half, self.method, self.window_seconds, self.windows, self.threshold)
         if self.min_gap_seconds is None:
             return kept
         return suppress_half(kept, "hard", 2 * self.min_gap_seconds, threshold=self.threshold)

@@ -263,3 +263,61 @@ def test_a_table_tells_the_clock_of_a_file_with_several_halves(run, tmp_path):
     ]
     (tmp_path / "s.jsonl").write_text("")
     assert run(tmp_path / "s.jsonl", "--table") == (0, "", "")
+
+
+SETTINGS = """[default]
+kind = "hard"
+window_seconds = 4.0
+[classes."Ball out of play"]
+kind = "soft"
+window_seconds = 12.0
+[classes.Foul]
+threshold = 0.9
+"""
+
+
+def test_settings_say_how_each_label_is_suppressed(run, tmp_path):
+    """As if each label had gone through nms by itself."""
+    spots = [
+        spot(1000 * at, (at * 7 % 10) / 10 + 0.05) | {"label": label}
+        for at in range(0, 60, 1)
+        for label in ("Goal", "Ball out of play", "Foul")
+    ]
+    ways = {
+        "Goal": ["--hard", "--window", 4],
+        "Ball out of play": ["--soft", "--window", 12],
+        "Foul": ["--hard", "--window", 4, "--threshold", 0.9],
+    }
+    expected = []
+    for label, options in ways.items():
+        (tmp_path / "one.jsonl").write_text(lines([one for one in spots if one["label"] == label]))
+        expected += run(tmp_path / "one.jsonl", *options)[1].splitlines()
+    (tmp_path / "spots.jsonl").write_text(lines(spots))
+    (tmp_path / "settings.toml").write_text(SETTINGS)
+    status, out, err = run(tmp_path / "spots.jsonl", "--settings", tmp_path / "settings.toml")
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == sorted(expected)
+    assert len(expected) < len(spots)
+    status, least, _ = run(
+        tmp_path / "spots.jsonl", "--settings", tmp_path / "settings.toml", "--threshold", 0.5
+    )
+    kept = [line for line in out.splitlines() if json.loads(line)["confidence"] >= 0.5]
+    assert (status, [line for line in least.splitlines() if "Ball" not in line]) == (
+        0,
+        [line for line in kept if "Ball" not in line],
+    )
+
+
+@pytest.mark.parametrize("options", [["--soft"], ["--hard"], ["--window", 3], ["--window-for", "Goal=3"]])
+def test_settings_and_options_that_say_the_same_are_refused(run, file, tmp_path, options):
+    (tmp_path / "settings.toml").write_text(SETTINGS)
+    status, out, err = run(file, "--settings", tmp_path / "settings.toml", *options)
+    assert (status, out) == (2, "")
+    assert "give one of them" in err
+
+
+def test_bad_settings_are_one_line(run, file, tmp_path):
+    (tmp_path / "settings.toml").write_text("[default]\nkind = 3")
+    status, out, err = run(file, "--settings", tmp_path / "settings.toml")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "settings.toml: default: kind must be" in err

@@ -39,6 +39,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "cli/_spotting.py": ("nms",),
     "comedian/video/extract.py": ("extract-frames",),
     "comedian/weights/hub.py": ("spot",),
+    "cli/_suppression.py": ("nms",),
     "cli/_training.py": TRAINING,
     **{f"cli/{name.replace('-', '_')}.py": (name,) for name in COMMANDS},
 }
