@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from comedian.formats.classes import read_classes
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
@@ -27,17 +28,31 @@ VALID = typer.Option(
 )
 
 
+CLASSES = typer.Option(
+    metavar="NAME,…|FILE",
+    help="File of class names, or names with commas [default: the recipe's, or the labels' own].",
+)
+HOLD_OUT = typer.Option(
+    min=0, max=1, metavar="FRACTION", help="Validate on such a part of the games; of one game, a half."
+)
+
+
 @with_flags
 def finetune(
     flags: Flags,
     labels: Annotated[Path | None, LABELS] = None,
     valid: Annotated[list[str] | None, VALID] = None,
+    hold_out: Annotated[float | None, HOLD_OUT] = None,
+    classes: Annotated[str | None, CLASSES] = None,
 ) -> None:
     """Train a spotter on labelled actions: the head alone, then everything (step 3).
 
-    Writes weights of kind "spotter", and one JSON line per epoch to standard output. With --valid
-    the epoch with the best official tight average-mAP is kept, otherwise the last one.
+    Writes weights of kind "spotter", and one JSON line per epoch to standard output. With --valid or
+    --hold-out the epoch with the best official tight average-mAP is kept, otherwise the last one.
     """
+    if valid and hold_out is not None:
+        raise typer.BadParameter("give one of --valid and --hold-out", param_hint="--hold-out")
+    named = None if classes is None else read_classes(classes)
 
     def say(message: str) -> None:
         if not flags.quiet and is_first():
@@ -45,29 +60,19 @@ def finetune(
 
     def run_stage(halves, recipe, run, start, preset):
         from comedian.data.halves import Halves
-        from comedian.data.remarks import remark_shared
-        from comedian.training.actions import labels_of, read_actions
         from comedian.training.finetune import finetune
-        from comedian.training.validate import Validation
+        from comedian.training.own_data import prepare
 
-        def actions_of(halves):
-            known = labels_of(halves, labels)
-            refuse_inputs([run.output], known.files())
-            return read_actions(halves, known, recipe.classes, say)
-
-        def videos_of(halves):
-            return [file.video for file in halves.files]
-
-        actions = actions_of(halves)
-        validation = None
-        if valid:
-            held_out = Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root, flags.prefer))
-            for message in remark_shared(videos_of(halves), videos_of(held_out)):
-                say(message)
-            validation = Validation(held_out, actions_of(held_out))
-        else:
-            say("no --valid, keeping the last epoch")
-        finetune(halves, actions, recipe, run, start, preset, validation)
+        held_out = (
+            Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root, flags.prefer)) if valid else None
+        )
+        if hold_out is not None:
+            halves, held_out = halves.split(hold_out, run.seed)
+        data = prepare(halves, held_out, labels, recipe, named, say)
+        refuse_inputs([run.output], data.files)
+        best = finetune(halves, data.actions, data.recipe, run, start, preset, data.validation)
+        kept = f"best tight a-mAP {best.score:.4f}, of epoch {best.epoch}" if best else "the last epoch"
+        say(f"{kept}, in {run.output}; next: spot --model {run.output} match.mkv | nms --table --top 20")
 
     overrides = {
         "head.batch_size": flags.batch_size,

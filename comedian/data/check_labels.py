@@ -10,7 +10,7 @@ from comedian.errors import some_of
 from comedian.evaluation.cells import HALF_SECONDS
 from comedian.evaluation.remarks import is_on_match_clock
 from comedian.formats.actions import NOT_SHOWN, VISIBLE, Action
-from comedian.formats.classes import quoted, spelt_alike
+from comedian.formats.classes import classes_meant, quoted, spelt_alike
 from comedian.formats.clocks import clock
 from comedian.formats.naming import HALVES
 from comedian.recipes.model import SOCCERNET_CLASSES
@@ -97,13 +97,6 @@ def _visibilities(file: str | Path, actions: Iterable[Action]) -> Iterator[Findi
         yield Finding(file, what, f"write {VISIBLE!r} or {NOT_SHOWN!r}")
 
 
-def classes_of(labels: Iterable[str], given: Sequence[str] | None) -> Sequence[str] | None:
-    """The classes that are meant: those given, else SoccerNet's where one label is; None is any."""
-    if given is not None:
-        return given
-    return SOCCERNET_CLASSES if set(labels) & set(SOCCERNET_CLASSES) else None
-
-
 def check_classes(labels: Mapping[str | Path, Counter], given: Sequence[str] | None) -> Iterator[Finding]:
     """Look at the names of classes.
 
@@ -112,12 +105,13 @@ def check_classes(labels: Mapping[str | Path, Counter], given: Sequence[str] | N
         given: the classes that are wanted; None takes SoccerNet's where one of them is there.
     """
     everything: Counter = sum(labels.values(), Counter())
-    classes = classes_of(everything, given)
+    classes = classes_meant(everything, given)
+    are_known = given is not None or classes == SOCCERNET_CLASSES
     for file, counts in labels.items():
-        if classes and (unknown := counts.keys() - set(classes)):
+        if are_known and (unknown := counts.keys() - set(classes)):
             what = f"names that are no classes: {quoted(unknown, classes)}"
             yield Finding(file, what, "mend them, or name all classes with --classes")
-    if not classes and (alike := spelt_alike(everything)):
+    if not are_known and (alike := spelt_alike(everything)):
         some = some_of([" and ".join(map(repr, names)) for names in alike])
         yield Finding(next(iter(labels)), f"spells a class in several ways: {some}", "take one of them")
     if given and everything and (absent := [name for name in given if name not in everything]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 
 from comedian.errors import InputError
 from comedian.formats.frames import FramesFile, Geometry
@@ -29,6 +30,31 @@ class Halves:
         numbers = [number for number, game in enumerate(games) for _ in game.halves]
         _check_alike(files)
         return cls(files, numbers, [game.name for game in games])
+
+    def split(self, fraction: float, seed: int = 0) -> tuple["Halves", "Halves"]:
+        """Two parts: the rest, and about a fraction of the games, at least one; of one game, of its halves.
+
+        Raises:
+            InputError: there is only one half.
+        """
+        groups = self.games if len(self.names) > 1 else list(range(len(self.files)))
+        number = max(1, round(fraction * len(set(groups))))
+        if len(set(groups)) < 2 or number >= len(set(groups)):
+            remedy = "give more games, or a smaller fraction"
+            raise InputError(f"of {len(set(groups))} nothing is left to train on", "--hold-out", remedy)
+        held = set(Random(seed).sample(sorted(set(groups)), number))
+        return self._part([group not in held for group in groups]), self._part(
+            [group in held for group in groups]
+        )
+
+    def _part(self, chosen: Sequence[bool]) -> "Halves":
+        kept = [half for half, keep in enumerate(chosen) if keep]
+        numbers = {game: number for number, game in enumerate(sorted({self.games[half] for half in kept}))}
+        return Halves(
+            [self.files[half] for half in kept],
+            [numbers[self.games[half]] for half in kept],
+            [self.names[game] for game in numbers],
+        )
 
     @property
     def geometry(self) -> Geometry:

@@ -39,6 +39,8 @@ class Header:
         classes: names of a spotter's classes in the order of its logits; otherwise empty.
         mean, std: normalisation of pixels in 0..1, one number for all channels.
         recipe: the resolved recipe of the step.
+        curves: of a spotter that was validated: [confidence, precision, recall] of each class, at falling
+            confidence, as `comedian.evaluation.curves` makes them; it is left out where there is none.
         provenance: JSON text of `comedian.formats.provenance`.
     """
 
@@ -50,6 +52,7 @@ class Header:
     std: UpTo1 = STD
     recipe: dict = field(default_factory=dict)
     provenance: str = "{}"
+    curves: dict[str, list[tuple[Fraction, Fraction, Fraction]]] = field(default_factory=dict)
 
     def __post_init__(self):
         check_classes(self.classes)
@@ -84,6 +87,8 @@ def save_checkpoint(path: str | Path, kind: str, tensors: dict[str, Tensor], hea
     assert kind == header.kind, f"{kind} weights with the header of a {header.kind}"
     values = {"format": FORMAT, "version": VERSION, **asdict(header)}
     values["provenance"] = json.loads(header.provenance)
+    if not header.curves:
+        del values["curves"]
     metadata = {name: json.dumps(value) for name, value in values.items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from comedian.errors import InputError, some_of
 from comedian.formats.text import read_lines
-from comedian.recipes.model import check_classes
+from comedian.recipes.model import SOCCERNET_CLASSES, check_classes
 from comedian.recipes.schema import made
 
 FILE = re.compile(r"[^,]*[/\\][^,]*|.*\.(txt|lst|list|names|csv|tsv|json|ya?ml|toml|md)", re.I | re.S)
@@ -37,6 +37,18 @@ def read_classes(text: str) -> tuple[str, ...]:
         raise InputError("names no class", text, "name each class once, one a line or separated by commas")
     made(lambda: check_classes(classes), text)
     return classes
+
+
+def classes_meant(labels: Iterable[str], given: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The classes that count: those given; else SoccerNet's 17, or what labels have that are none of them.
+
+    Labels that look like SoccerNet's classes, but for case or blanks, are meant to be those.
+    """
+    own = set(labels)
+    soccer = {_loosely(name) for name in SOCCERNET_CLASSES}
+    if given is not None:
+        return tuple(given)
+    return tuple(sorted(own)) if own and not soccer & set(map(_loosely, own)) else SOCCERNET_CLASSES
 
 
 def quoted(labels: Iterable[str], classes: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The labelled actions of the halves that a step trains or validates on."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -43,12 +44,9 @@ def read_actions(
     """
     known = labels if isinstance(labels, Labels) else labels_of(halves, labels)
     games = _of_games(halves, known)
-    found = [
-        [action for action in actions if action.half == file.half]
-        for file, actions in zip(halves.files, games, strict=True)
-    ]
+    found = _of_halves(halves, games)
     for message in [
-        *_remark_periods(games),
+        *_remark_periods(games, {file.half for file in halves.files}),
         *_remark_classes({action.label for actions in found for action in actions}, classes),
         *_remark_times(halves.files, found),
         *_remark_empty(halves.files, found),
@@ -64,9 +62,27 @@ def read_actions(
     return found
 
 
-def _remark_periods(games: Sequence[Sequence[Action]]) -> list[str]:
+def count_labels(halves: Halves, known: Labels) -> Counter[str]:
+    """How many labels of each name lie within the halves; raises as `read_actions`."""
+    found = _of_halves(halves, _of_games(halves, known))
+    return Counter(
+        action.label
+        for file, actions in zip(halves.files, found, strict=True)
+        for action in inside(actions, file.seconds[-1])
+    )
+
+
+def _of_halves(halves: Halves, games: Sequence[Sequence[Action]]) -> list[list[Action]]:
+    """Of the actions of each half's game its own."""
+    return [
+        [action for action in actions if action.half == file.half]
+        for file, actions in zip(halves.files, games, strict=True)
+    ]
+
+
+def _remark_periods(games: Sequence[Sequence[Action]], halves: set[int]) -> list[str]:
     each = {id(actions): actions for actions in games}.values()  # the halves of a game have one list
-    others = sum(action.half not in HALVES for actions in each for action in actions)
+    others = sum(action.half not in {*HALVES, *halves} for actions in each for action in actions)
     return [f"labels of periods other than halves 1 and 2 are left out: {others}"] if others else []
 
 

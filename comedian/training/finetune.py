@@ -6,6 +6,7 @@ Letters: B windows, T frames, L tokens of a window, N frames of a half, C classe
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -86,6 +87,14 @@ class FinetuneStep(nn.Module):
         self.best = {**state, "tensors": with_current_names(state["tensors"])}
 
 
+class Best(NamedTuple):
+    """The epoch whose weights were kept: its official tight average-mAP (fraction of 1), stage, number."""
+
+    score: float
+    stage: str
+    epoch: int
+
+
 def finetune(
     halves: Halves,
     actions: Sequence[Sequence[Action]],
@@ -94,8 +103,10 @@ def finetune(
     start: Start | None = None,
     preset: str = "",
     validation: Validation | None = None,
-) -> None:
-    """Run step 3 and save the spotter to `run.output`.
+) -> Best | None:
+    """Run step 3 and save the spotter to `run.output`; return which epoch it is of, if there was a choice.
+
+    What each class's confidences are worth on the validation is saved with it.
 
     Args:
         actions: the labelled actions of each half.
@@ -126,8 +137,12 @@ def finetune(
     _train(FULL_STAGE, step, full_optim(recipe, distilled), halves, labels, run, validation)
     if step.best["tensors"]:
         spotter.load_state_dict(step.best["tensors"])
+    curves = validation.curves(spotter, run.device) if validation else {}
     parts = {"spatial": spotter.spatial, "temporal": spotter.temporal, "heads": spotter.heads}
-    finish(run, "spotter", parts, recipe, halves, preset=preset, start=start, classes=recipe.classes)
+    named = recipe.classes
+    finish(run, "spotter", parts, recipe, halves, preset=preset, start=start, classes=named, curves=curves)
+    best = step.best
+    return Best(best["score"], best["stage"], best["epoch"]) if best["tensors"] else None
 
 
 def start_spotter(start: Start, recipe: FinetuneRecipe, geometry: Geometry) -> tuple[Spotter, bool]:

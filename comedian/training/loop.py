@@ -147,6 +147,7 @@ def finish(
     start: Start,
     parents: Sequence[Path] = (),
     classes: tuple[str, ...] = (),
+    curves: dict | None = None,
 ) -> None:
     """Save a stage's result and remove its state for resuming; rank 0 only.
 
@@ -155,6 +156,7 @@ def finish(
         preset: the recipe that was named.
         start: what it started from.
         parents: further files it was made from.
+        curves: precision and recall of a spotter's classes, as `comedian.evaluation.curves` makes them.
     """
     if distributed.rank() != 0:
         return
@@ -165,6 +167,7 @@ def finish(
         classes=classes,
         geometry=halves.geometry,
         recipe=resolved,
+        curves=curves or {},
         provenance=provenance(resolved, [*start.files, *parents]),
     )
     tensors = {

@@ -8,6 +8,7 @@ import torch
 from comedian import distributed
 from comedian.data.halves import Halves
 from comedian.evaluation.cells import GameResult
+from comedian.evaluation.curves import Curves, precision_recall
 from comedian.evaluation.metrics import evaluate
 from comedian.formats.actions import Action
 from comedian.formats.spot import Spot
@@ -29,6 +30,15 @@ class Validation:
 
         The spotter is left in eval mode.
         """
+        results = self._results(spotter, device)
+        return evaluate(results, spotter.classes, ("tight",))["metrics"]["tight"]["a_mAP"]
+
+    def curves(self, spotter: Spotter, device: torch.device) -> Curves:
+        """Precision and recall of each class over its confidence, after soft NMS."""
+        return precision_recall(self._results(spotter, device), spotter.classes)
+
+    def _results(self, spotter: Spotter, device: torch.device) -> list[GameResult]:
+        """Labels and spots of each game, on every process."""
         mine = range(distributed.rank(), len(self.halves.files), distributed.world_size())
         found = dict(
             distributed.gather_lists([(half, self._spots(half, spotter, device)) for half in mine])
@@ -38,7 +48,7 @@ class Validation:
             halves = [half for half, owner in enumerate(self.halves.games) if owner == game]
             actions = [action for half in halves for action in self.actions[half]]
             results.append(GameResult(name, actions, [spot for half in halves for spot in found[half]]))
-        return evaluate(results, spotter.classes, ("tight",))["metrics"]["tight"]["a_mAP"]
+        return results
 
     def _spots(self, half: int, spotter: Spotter, device: torch.device) -> list[Spot]:
         file = self.halves.files[half]

@@ -1,12 +1,17 @@
 """finetune as a command; what it shares with the other steps is in test_training_commands.py."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from cli.finetune import main
+from comedian.data.halves import Halves
+from comedian.errors import InputError
+from comedian.formats.checkpoint import read_header
+from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from comedian.weights.load import load_spotter
 
 
@@ -128,3 +133,52 @@ def write_frames_of_a_lost_video(source: Path, target: Path) -> None:
     shutil.copy(source, target)
     with h5py.File(target, "r+") as file:
         file.attrs["video"] = "/lost/1_224p.mkv"
+
+
+def test_ones_own_sport(run, words, tiny, tmp_path):
+    """Classes of the labels, a part held out, and a spotter that knows what its confidences are worth."""
+    shutil.copytree(tiny.labels, tmp_path / "labels")
+    for path in (tmp_path / "labels").rglob("*.json"):
+        path.write_text(path.read_text().replace('"Goal"', '"serve"').replace('"Foul"', '"net"'))
+        path.write_text(path.read_text().replace('"Corner"', '"bounce"'))
+    output = tmp_path / "a.safetensors"
+    line = [word for word in words("finetune", output) if word != "--quiet"]
+    line[line.index("--labels") + 1] = tmp_path / "labels"
+    at = next(number for number, word in enumerate(line) if str(word).startswith("classes="))
+    line = line[: at - 1] + line[at + 1 :]
+    status, _, err = run(main, *line, "--hold-out", 0.5)
+    assert status == 0, err
+    assert "classes, and how many labels: bounce " in err
+    assert "few labels (" in err
+    assert re.search(
+        r"best tight a-mAP 0\.\d{4}, of epoch \d, in .*; next: spot --model .* match.mkv .* --top 20", err
+    )
+    assert load_spotter(output).classes == ("bounce", "net", "serve")
+    curves = read_header(output).curves
+    assert set(curves) == {"bounce", "net", "serve"}
+    status, _, err = run(main, *line, "--hold-out", 0.5, "--classes", "serve,ace", "-q")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "--classes: no label of 'ace'; the labels have bounce, net, serve" in err
+    status, _, err = run(main, *line, "--classes", "serve", "-q")
+    assert (status, err, load_spotter(output).classes) == (0, "", ("serve",))
+    assert not read_header(output).curves
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.4, 0.5, 0.99])
+def test_a_part_of_the_games_is_held_out(tiny, fraction):
+    halves = Halves.open(find_games([tiny.frames], FRAMES_SUFFIXES))
+    if fraction > 0.7:
+        with pytest.raises(InputError, match="of 2 nothing is left to train on"):
+            halves.split(fraction)
+        return
+    rest, held = halves.split(fraction, seed=3)
+    assert sorted(rest.names + held.names) == sorted(halves.names)
+    assert (rest.games, held.games) == ([0, 0], [0, 0])
+    assert {file.path for file in rest.files} | {file.path for file in held.files} == {
+        file.path for file in halves.files
+    }
+    one, other = rest.split(fraction)
+    assert (one.names, other.names) == (rest.names, rest.names)
+    assert len(one.files) == len(other.files) == 1
+    with pytest.raises(InputError, match="of 1 nothing is left to train on"):
+        one.split(fraction)

@@ -33,7 +33,10 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/formats/lookup.py": ("evaluate", "finetune", "check-data"),
     "comedian/models/spotter.py": ("distill",),
     "comedian/recipes/resolve.py": TRAINING,
+    "comedian/data/halves.py": ("finetune",),
     "comedian/training/actions.py": ("finetune",),
+    "comedian/training/classes.py": ("finetune",),
+    "comedian/training/own_data.py": ("finetune",),
     "comedian/training/epochs.py": TRAINING,
     "comedian/training/finetune.py": ("finetune",),
     "cli/_spotting.py": ("nms",),
@@ -44,6 +47,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     **{f"cli/{name.replace('-', '_')}.py": (name,) for name in COMMANDS},
 }
 ONLY = {  # options in those files that fewer commands are told of
+    ("cli/finetune.py", "--top"): ("nms",),
     ("comedian/formats/games.py", "--half"): ("spot", "extract-frames"),
     ("comedian/formats/games.py", "--teacher"): ("build-bank",),
     ("comedian/formats/games.py", "--features-name"): ("build-bank",),
