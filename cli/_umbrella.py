@@ -17,20 +17,31 @@ COMMANDS = {
     "evaluate": "the official score of spots",
     "check-data": "what would go wrong with videos, labels and the like",
 }
+WITHIN = {  # programs of other projects have these names: they run as `comedian NAME` only
+    "info": "what a file is, who made it and from what",
+}
 
-USAGE = "Usage: comedian COMMAND [ARGS]…   (COMMAND --help explains; each is a command of its own, too)"
+USAGE = "Usage: comedian COMMAND [ARGS]…   (COMMAND --help explains)"
+OWN = "Each is a command of its own, too:"
+ONLY = "And by way of comedian only:"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `comedian COMMAND ARGS…`; without a command, list them."""
     words = sys.argv[1:] if argv is None else list(argv)
     if not words or words[0] in ("-h", "--help"):
-        print(USAGE, "", *(f"  {name:<18}{about}" for name, about in COMMANDS.items()), "", sep="\n")
+        print(USAGE, "", OWN, *_listed(COMMANDS), "", ONLY, *_listed(WITHIN), "", sep="\n")
         print("Example: spot match.mkv | nms --soft | evaluate")
     elif words[0] == "--version":
         print("comedian", VERSION)
-    elif words[0] in COMMANDS:
+    elif words[0] in COMMANDS | WITHIN:
         import_module(f".{words[0].replace('-', '_')}", __package__).main(words[1:])
     else:
-        print(f"comedian: no command {words[0]!r}; use one of {', '.join(COMMANDS)}", file=sys.stderr)
+        print(
+            f"comedian: no command {words[0]!r}; use one of {', '.join(COMMANDS | WITHIN)}", file=sys.stderr
+        )
         sys.exit(2)
+
+
+def _listed(commands: dict[str, str]) -> list[str]:
+    return [f"  {name:<18}{about}" for name, about in commands.items()]

@@ -6,7 +6,7 @@ import io
 import re
 from pathlib import Path
 
-from cli._umbrella import COMMANDS
+from cli._umbrella import COMMANDS, WITHIN
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"(?<=^```text\n)Usage: .*?(?=^```$)", re.DOTALL | re.MULTILINE)
@@ -33,7 +33,7 @@ def without_layout(text: str) -> list[str]:
 
 def main() -> None:
     """Put every command's help into its page."""
-    for name in COMMANDS:
+    for name in COMMANDS | WITHIN:
         page = DOCS / f"{name}.md"
         text = help_of(name)
         page.write_text(BLOCK.sub(lambda match, text=text: text, page.read_text()))

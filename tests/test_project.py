@@ -12,7 +12,7 @@ import h5py
 import pytest
 from safetensors import safe_open
 
-from cli._umbrella import COMMANDS
+from cli._umbrella import COMMANDS, WITHIN
 from comedian.formats.provenance import provenance
 from comedian.version import VERSION
 from tests.help_pages import help_of, told_by, without_layout
@@ -24,12 +24,12 @@ TORCHRUN = {"--nproc-per-node", "--no-python"}
 
 def test_the_sets_agree():
     modules = {path.stem for path in (ROOT / "cli").glob("*.py") if not path.stem.startswith("_")}
-    assert modules == {name.replace("-", "_") for name in COMMANDS}
+    assert modules == {name.replace("-", "_") for name in COMMANDS | WITHIN}
     assert set(SCRIPTS) == {"comedian", *COMMANDS}
     assert {path.name for path in (ROOT / "bin").iterdir()} == set(SCRIPTS)
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
     others = "README experiments formats library performance recipes reliability security".split()
-    assert pages == {*COMMANDS, *others}
+    assert pages == {*COMMANDS, *WITHIN, *others}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -40,17 +40,21 @@ def test_each_has_its_parts(name):
     assert os.access(launcher, os.X_OK)
     assert launcher.is_symlink()
     assert launcher.resolve() == ROOT / "bin" / "comedian"
-    assert (ROOT / "tests" / "cli" / f"test_{module}.py").is_file()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS | WITHIN)
+def test_each_has_its_test(name):
+    assert (ROOT / "tests" / "cli" / f"test_{name.replace('-', '_')}.py").is_file()
+
+
+@pytest.mark.parametrize("name", COMMANDS | WITHIN)
 def test_its_page_has_its_help(name):
     """A page prints the command's own help, and names no option that no command has."""
     page = (ROOT / "docs" / f"{name}.md").read_text()
-    assert page.startswith(f"# {name}")
+    assert page.startswith(f"# {'comedian ' * (name in WITHIN)}{name}\n")
     written = without_layout(told_by(page))
     assert written == without_layout(help_of(name)), "write it anew: python -m tests.help_pages"
-    assert told_in(page) <= set().union(*map(options_of, COMMANDS)) | TORCHRUN | {"--help"}
+    assert told_in(page) <= set().union(*map(options_of, COMMANDS | WITHIN)) | TORCHRUN | {"--help"}
 
 
 def test_every_page_is_in_the_index():
@@ -93,7 +97,7 @@ def test_a_cpu_needs_no_package_for_cuda():
     ],
 )
 def test_no_other_page_tells_of_options_that_do_not_exist(path):
-    ours = set().union(*map(options_of, COMMANDS)) | {"--help"}
+    ours = set().union(*map(options_of, COMMANDS | WITHIN)) | {"--help"}
     pip = {"--disable-pip-version-check", "--editable", "--no-deps", "--quiet", "--index-url"}
     foreign = TORCHRUN | pip | {"--no-print-directory", "--check"}
     assert told_in((ROOT / path).read_text()) <= ours | foreign

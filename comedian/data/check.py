@@ -14,7 +14,7 @@ from comedian.data.copies import check_copies, check_split
 from comedian.data.findings import Finding, of_error
 from comedian.data.gather import Gathered
 from comedian.errors import InputError
-from comedian.formats.checkpoint import read_header
+from comedian.formats.checkpoint import is_ours, read_header, read_safetensors
 from comedian.formats.games import files_of, find_games
 from comedian.formats.naming import VIDEO_SUFFIXES, half_number, is_game_file, named
 from comedian.formats.periods import SUFFIX, periods_beside
@@ -103,7 +103,7 @@ class Check:
             yield from self._media.features(path)
         for path in gathered.of("bank"):
             yield from self._media.bank(path)
-        for kind, look in (("scores", ScoresFile), ("weights", read_header), ("periods", _periods)):
+        for kind, look in (("scores", ScoresFile), ("weights", _weights), ("periods", _periods)):
             for path in gathered.of(kind):
                 self.looked[f"{kind} file"] += 1
                 try:
@@ -125,6 +125,12 @@ class Check:
             yield from found.findings()
             self.looked["spot"] += found.labels.total()
             self._names[file] = found.labels
+
+
+def _weights(path: Path) -> None:
+    """Read the header of weights that are ours; those of others are not looked at."""
+    if path.suffix == ".safetensors" and is_ours(read_safetensors(path, tensors=False)[0]):
+        read_header(path)
 
 
 def _read_spots(path: Path) -> Iterator[Spot]:

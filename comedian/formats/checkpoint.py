@@ -131,6 +131,13 @@ def read_safetensors(path: str | Path, tensors: bool = True) -> tuple[dict[str, 
         raise InputError("is not a safetensors file", path, f"give weights made by {_makers()}") from None
 
 
+def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of a safetensors file's tensors by name, from its header; raises as `read_safetensors`."""
+    read_safetensors(path, tensors=False)
+    with safe_open(path, framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
 def is_ours(metadata: dict[str, str]) -> bool:
     """Whether a safetensors file says that it is one of our weights files."""
     return metadata.get("format") == json.dumps(FORMAT)

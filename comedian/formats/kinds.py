@@ -37,6 +37,15 @@ KINDS = (
     "periods",
     "folder",
 )
+NAMED = {  # where the content does not tell
+    ".txt": "list",
+    ".toml": "recipe",
+    ".h5": "frames",
+    ".npy": "features",
+    ".resume": "state",
+    ".zip": "results",
+    **dict.fromkeys((".safetensors", ".pt", ".pth", ".ckpt", ".bin"), "weights"),
+}
 START_BYTES = 1 << 16
 JSON_BYTES = 1 << 28  # of one JSON value that are read to see what it is
 
@@ -65,16 +74,8 @@ def kind_of(path: str | Path) -> str | None:
     if start[8:9] == b"{" and b"\0" in start[:8]:
         return "weights"
     suffix = path.suffix.lower()
-    named = {
-        ".txt": "list",
-        ".toml": "recipe",
-        ".h5": "frames",
-        ".npy": "features",
-        ".safetensors": "weights",
-        ".resume": "state",
-    }
-    if suffix in VIDEO_SUFFIXES or suffix in named:
-        return named.get(suffix, "video")
+    if suffix in VIDEO_SUFFIXES or suffix in NAMED:
+        return NAMED.get(suffix, "video")
     return _of_text(path, start)
 
 
@@ -89,11 +90,10 @@ def _of_zip(path: Path) -> str | None:
         names = zipfile.ZipFile(path).namelist()
     except (zipfile.BadZipFile, OSError, ValueError):
         names = []
+    suffix = path.suffix.lower()
     if any(name.endswith("/data.pkl") for name in names):
-        return "state" if path.suffix == ".resume" else "weights"
-    return (
-        "results" if any(name.endswith(RESULTS_NAME) for name in names) or path.suffix == ".zip" else None
-    )
+        return "state" if suffix == ".resume" else "weights"
+    return "results" if any(name.endswith(RESULTS_NAME) for name in names) else NAMED.get(suffix)
 
 
 def _of_text(path: Path, start: bytes) -> str | None:

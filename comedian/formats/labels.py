@@ -6,7 +6,7 @@ from typing import Any
 
 from comedian.errors import InputError
 from comedian.formats import e2e, osl, own_labels, soccernet_labels
-from comedian.formats.actions import Action, Sets
+from comedian.formats.actions import Action, Form, Sets
 from comedian.formats.text import decode, kind_of, parse_json
 
 FORMS = (
@@ -40,16 +40,26 @@ def read_label_sets(path: str | Path) -> dict[str, list[Action]]:
     return sets
 
 
+def form_of(path: str | Path) -> Form:
+    """The form of a labels file; raises as `read_labels`."""
+    return _form(_load(Path(path)), path)
+
+
 def counts_frames(path: str | Path) -> bool:
     """Whether a labels file says when actions are in frame numbers; raises as `read_labels`."""
-    return e2e.LABELS.fits(_load(Path(path)))
+    return form_of(path) is e2e.LABELS
 
 
 def _read(path: Path) -> Sets:
     content = _load(path)
+    return _form(content, path).read(content, str(path))
+
+
+def _form(content: Any, path: str | Path) -> Form:
+    """The first form that fits."""
     for form in FORMS:
         if form.fits(content):
-            return form.read(content, str(path))
+            return form
     raise InputError(f"holds {kind_of(content)}: no labels", path, REMEDY)
 
 

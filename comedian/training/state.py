@@ -97,6 +97,31 @@ def _restore(
     return Place(stage, state["epoch"], state["losses"])
 
 
+def read_place(path: Path) -> dict[str, Any]:
+    """What a state says of itself, without its tensors: place, settings, the best epoch so far.
+
+    Raises:
+        InputError: it is damaged, or none.
+    """
+    state = None
+    with suppress(Exception):  # a damaged file fails in any way there is
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise InputError("is damaged, or not a state to resume from", path, ANEW)
+    found = table(state, _State, path, ANEW)
+    best = found.step.get("_extra_state")
+    best = best if isinstance(best, dict) else {}
+    return {
+        "stage": found.stage,
+        "epochs_done": found.epoch,
+        "iterations_into_epoch": len(found.losses),
+        "settings": found.identity,
+        "best": {
+            key: best[key] for key in ("score", "stage", "epoch") if best.get("stage") and key in best
+        },
+    }
+
+
 def interrupted_stage(path: Path) -> str | None:
     """Name of the stage whose state lies there, or None; InputError if it is damaged."""
     return _load(path)["stage"] if path.exists() else None

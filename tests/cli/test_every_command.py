@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cli._umbrella import COMMANDS
+from cli._umbrella import COMMANDS, WITHIN
 from cli._umbrella import main as umbrella
 from comedian.version import VERSION
 
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 BIN = ROOT / "bin"
 MATCHES = ROOT / "tests/data/matches"
 every_command = pytest.mark.parametrize("name", COMMANDS)
+of_all = pytest.mark.parametrize("name", COMMANDS | WITHIN)
 WRITERS = [name for name in COMMANDS if name != "check-data"]  # of files; its findings are its output
 
 
@@ -36,7 +37,7 @@ def main_of(name: str):
     return import_module(f"cli.{name.replace('-', '_')}").main
 
 
-@pytest.mark.parametrize("name", ["comedian", *COMMANDS])
+@pytest.mark.parametrize("name", ["comedian", *COMMANDS, *WITHIN])
 def test_help_is_quick_has_an_example_and_imports_nothing_heavy(name):
     heavy = "torch", "timm", "av", "h5py", "faiss", "sklearn", "numpy", "rich"
     module = "_umbrella" if name == "comedian" else name.replace("-", "_")
@@ -57,21 +58,22 @@ def test_help_is_quick_has_an_example_and_imports_nothing_heavy(name):
     assert min(seconds) < 0.2, "seconds of a processor"
 
 
-@every_command
+@of_all
 def test_unknown_options_are_status_2(name, run):
     status, out, err = run(main_of(name), "--no-such-option")
     assert (status, out) == (2, "")
     assert "--no-such-option" in err
 
 
-@pytest.mark.parametrize("name", ["comedian", *COMMANDS])
+@pytest.mark.parametrize("name", ["comedian", *COMMANDS, *WITHIN])
 def test_the_version(name, run, capfd):
     """Before anything else is looked at, also what is required."""
     if name == "comedian":
         umbrella(["--version"])
         assert capfd.readouterr().out == f"comedian {VERSION}\n"
     else:
-        assert run(main_of(name), "--version") == (0, f"{name} {VERSION}\n", "")
+        called = f"comedian {name}" if name in WITHIN else name
+        assert run(main_of(name), "--version") == (0, f"{called} {VERSION}\n", "")
 
 
 def test_the_package_runs_as_a_module(tmp_path):
@@ -112,18 +114,18 @@ def test_older_names_of_options_stay(name, names, run):
         assert "No such option" not in told[0]
 
 
-@every_command
+@of_all
 def test_every_option_has_a_long_form_and_a_metavar_in_words(name):
     from tests.help_pages import help_of
 
     lines = re.findall(r"^  (-.*?)(?:  .*)?$", help_of(name), re.MULTILINE)
-    assert len(lines) > 5
+    assert len(lines) > (1 if name in WITHIN else 5)
     for line in lines:
         assert "--" in line, line
         assert not re.search(r"<(str|int|float|path|list|file|directory)\b", line), line
 
 
-@every_command
+@of_all
 def test_the_umbrella_runs_it(name, run):
     assert run(umbrella, name, "--help") == run(main_of(name), "--help")
 
@@ -131,7 +133,7 @@ def test_the_umbrella_runs_it(name, run):
 def test_the_umbrella_lists_the_commands(run, capfd):
     umbrella([])
     listing = capfd.readouterr().out
-    assert all(f"  {name} " in listing for name in COMMANDS)
+    assert all(f"  {name} " in listing for name in COMMANDS | WITHIN)
     status, out, err = run(umbrella, "no-such")
     assert (status, out) == (2, "")
     assert "no command 'no-such'" in err
