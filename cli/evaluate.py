@@ -8,6 +8,7 @@ import typer
 
 from ._app import command
 from ._io import SPOTS, games_in, open_output, open_spots, write_spots
+from ._options import by_name
 from ._outputs import refuse_inputs
 from ._say import warn
 from ._scoring import GAMES, Fps, LabelsPath, known_metrics
@@ -22,6 +23,11 @@ INTERVALS = typer.Option(
     min=100, metavar="DRAWS", help="Add 95 % intervals from DRAWS draws of games: 1000."
 )
 PER_GAME = typer.Option("--per-game", help="Add the score of each game.")
+COMPARE = typer.Option(
+    metavar="SPOTS",
+    callback=by_name("the other spots"),
+    help="Add the difference to other spots of the same games.",
+)
 ERRORS = typer.Option(metavar="FILE", help="Write each hit, miss, false alarm … as a spot here.")
 OUTPUT = typer.Option("--output", "-o", metavar="FILE", help="Where scores go.")
 
@@ -36,6 +42,7 @@ def evaluate(
     chance: Annotated[int | None, CHANCE] = None,
     intervals: Annotated[int | None, INTERVALS] = None,
     per_game: Annotated[bool, PER_GAME] = False,
+    compare: Annotated[str | None, COMPARE] = None,
     errors: Annotated[str | None, ERRORS] = None,
     table: Annotated[bool, typer.Option("--table", help="A table instead of JSON.")] = False,
     output: Annotated[str, OUTPUT] = "-",
@@ -45,7 +52,7 @@ def evaluate(
     from comedian.evaluation.classes import classes_of
     from comedian.evaluation.errors import list_errors
     from comedian.evaluation.metrics import METRICS as KNOWN
-    from comedian.evaluation.pairing import collect, pair
+    from comedian.evaluation.pairing import collect, pair, pair_others
     from comedian.evaluation.study import Asked, study
     from comedian.evaluation.table import score_table
     from comedian.formats.classes import read_classes
@@ -63,7 +70,12 @@ def evaluate(
     refuse_inputs(outputs, known.files(None if games else videos))
     results, remarks = pair(videos, known, games is not None)
     names, said = classes_of(results, given)
-    scores = study(results, names, wanted, fps, Asked(chance, intervals, per_game))
+    other = None
+    if compare:
+        with open_spots(compare, "evaluate") as found:
+            other, more = pair_others(collect(found, games_in(compare, *outputs)), known, results, compare)
+        said += more
+    scores = study(results, names, wanted, fps, Asked(chance, intervals, per_game, other, compare or ""))
     scores["warnings"] = remarks + said + scores["warnings"]
     for message in () if quiet else scores["warnings"]:
         warn("evaluate", message)

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from comedian.evaluation.cells import GameResult
 from comedian.evaluation.chance import chance
+from comedian.evaluation.compare import compare, remark_least_p
 from comedian.evaluation.counts import Counts, a_map_per_class, count, means, precisions
-from comedian.evaluation.intervals import Rows, intervals, remark_few
+from comedian.evaluation.intervals import RESAMPLES, Rows, intervals, remark_few
 from comedian.evaluation.metrics import METRICS, evaluate
 
 
@@ -17,11 +18,15 @@ class Asked(NamedTuple):
         draws: random spotters, for `chance`.
         resamples: draws of games, for `intervals`.
         per_game: whether each game's score is wanted.
+        other: the same games with the spots of another, for `compare`.
+        name: what those are called.
     """
 
     draws: int | None = None
     resamples: int | None = None
     per_game: bool = False
+    other: Sequence[GameResult] | None = None
+    name: str = ""
 
 
 def study(
@@ -37,11 +42,12 @@ def study(
         further keys: `chance` (of `chance.chance`), `intervals` (of `intervals.intervals`) and `games`: by
         name the number of `labels` and `spots` that count, and `metrics` with `a_mAP_present_classes`
         (null without labels) and `a_mAP`. Of fewer than two games there are no intervals, and a warning.
+        `comparison` is `compare.compare`'s, with `other`, the name.
     """
     result = evaluate(games, classes, metrics, framerate)
     if asked.draws:
         result["chance"] = chance(games, classes, metrics, asked.draws, framerate=framerate)
-    if asked.resamples or asked.per_game:
+    if asked.resamples or asked.per_game or asked.other is not None:
         tolerances = tolerances_of(metrics)
         rows = rows_of(metrics, tolerances)
         counts = count(games, classes, tolerances, framerate)
@@ -51,6 +57,11 @@ def study(
             result["warnings"] += remark_few(len(games), "intervals")
         if asked.per_game:
             result["games"] = by_game(counts, [game.name for game in games], rows)
+        if asked.other is not None:
+            other = count(asked.other, classes, tolerances, framerate)
+            found = compare(counts, other, classes, rows, asked.resamples or RESAMPLES)
+            result["comparison"] = {"other": asked.name, **found}
+            result["warnings"] += remark_least_p(len(games))
     return result
 
 

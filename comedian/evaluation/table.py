@@ -56,19 +56,18 @@ def _games(result: dict) -> str:
 
 
 def _comparison(found: dict) -> str:
-    header = ["mean of classes with labels", "these", "other", "less", "95 %", "p"]
+    header = ["mean of classes with labels", "these", "other", "difference", "95 %", "p"]
     rows = [
-        [name, *(_cell(part[PRESENT][key]) for key in ("these", "other", "difference", "interval")),
-         _cell(part["p"])]
+        [name, *(_cell(part[PRESENT][key]) for key in part[PRESENT]), _cell(part["p"])]
         for name, part in found["metrics"].items()
-    ]  # fmt: skip
+    ]
     return f"against {found['other']}\n\n" + _lay_out([header], rows) + f"\n{found['test']}\n"
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return "–".join(f"{bound:.3f}" for bound in value) if isinstance(value, list) else f"{value:.4f}"
+    return "…".join(f"{bound:.3f}" for bound in value) if isinstance(value, list) else f"{value:.4f}"
 
 
 def _lay_out(*blocks: Sequence[list[str]]) -> str:

@@ -331,3 +331,55 @@ def test_errors_do_not_go_over_the_spots(run, file):
     before = file.read_bytes()
     assert run(file, "--errors", file)[0] == 1
     assert file.read_bytes() == before
+
+
+def test_other_spots_are_compared_on_the_same_games(run, file, tmp_path):
+    worse = [{**one, "position_ms": one["position_ms"] + 900} for one in SPOTS]
+    (tmp_path / "worse.jsonl").write_text(lines(worse))
+    plain = json.loads(run(file)[1])
+    status, out, err = run(file, "--compare", tmp_path / "worse.jsonl")
+    result = json.loads(out)
+    assert (status, result["metrics"]) == (0, plain["metrics"])
+    found = result["comparison"]["metrics"]["tight"]
+    alone = json.loads(run(tmp_path / "worse.jsonl")[1])["metrics"]["tight"]
+    key = "a_mAP_present_classes"
+    assert found[key]["these"] == pytest.approx(plain["metrics"]["tight"][key])
+    assert found[key]["other"] == pytest.approx(alone[key])
+    assert found["p"] == 0.25, "of three games"
+    assert "evaluate: with 3 games no p can be below 0.25\n" in err
+    status, out, _ = run(file, "--compare", tmp_path / "worse.jsonl", "--table")
+    assert "paired permutation test, all 8 swaps of games between both" in out
+    assert f"against {tmp_path / 'worse.jsonl'}" in out
+
+
+def test_other_spots_of_other_games(run, file, tmp_path):
+    """Games that only one has: missed by the other, or left out; and said."""
+    (tmp_path / "two.jsonl").write_text(lines(spots_of(GAMES[0]) + spots_of(GAMES[1])))
+    (tmp_path / "one.jsonl").write_text(lines(spots_of(GAMES[1]) + spots_of(GAMES[2])))
+    status, out, err = run(tmp_path / "two.jsonl", "--labels", MATCHES, "--compare", tmp_path / "one.jsonl")
+    assert (status, json.loads(out)["n_games"]) == (0, 2)
+    assert f"one.jsonl: of other games, left out: {GAMES[2]}/1_224p.mkv" in err
+    assert f"one.jsonl: no spot of {GAMES[0].relative_to(MATCHES)}, counted as missed" in err
+    (tmp_path / "none.jsonl").write_text(lines(spots_of(GAMES[2])))
+    status, out, err = run(
+        tmp_path / "two.jsonl", "--labels", MATCHES, "--compare", tmp_path / "none.jsonl"
+    )
+    assert (status, out) == (1, "")
+    assert "none.jsonl: has no spot of " in err
+    assert err.endswith("give spots of the same games\n")
+
+
+def test_results_of_soccernet_are_compared_with_lines(run, file, tmp_path):
+    write_soccernet(SPOTS, tmp_path / "results")
+    for pair in ((file, tmp_path / "results"), (tmp_path / "results", file)):
+        status, out, _ = run(pair[0], "--labels", MATCHES, "--compare", pair[1])
+        assert status == 0
+        assert json.loads(out)["comparison"]["metrics"]["tight"]["p"] == 1
+
+
+def test_the_scores_do_not_go_over_the_other_spots(run, file, tmp_path):
+    other = tmp_path / "other.jsonl"
+    other.write_text(lines(SPOTS))
+    status, _, err = run(file, "--compare", other, "-o", other)
+    assert (status, other.read_text()) == (1, lines(SPOTS))
+    assert "is also an input" in err

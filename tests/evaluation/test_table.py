@@ -29,7 +29,7 @@ def test_intervals_and_games_stand_in_the_table():
     games = [GameResult(name, actions, [spot(0, 1.0)]) for name in ("a", "b")]
     lines = score_table(study(games, CLASSES, ("tight",), 2, Asked(None, 100, True))).splitlines()
     assert lines[0].split() == ["class", "labels", "unshown", "tight", "95", "%"]
-    assert lines[2].split()[-2:] == ["0.5000", "0.500–0.500"]
+    assert lines[2].split()[-2:] == ["0.5000", "0.500…0.500"]
     assert next(line for line in lines if line.startswith("Corner")).split() == [
         "Corner",
         "0",
