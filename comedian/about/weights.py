@@ -11,6 +11,7 @@ from comedian.about.made import made
 from comedian.formats.checkpoint import Header, is_ours, read_header, read_safetensors, read_shapes
 from comedian.training.state import read_place
 from comedian.weights.authors import is_published, published_checkpoint
+from comedian.weights.load import current_name
 from comedian.weights.tensors import is_archive, is_safetensors, read_tensors
 
 OTHERS = "weights of others; an image model is named timm:NAME@FILE"
@@ -60,5 +61,5 @@ def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """How many numbers each part of the network has."""
     counts: Counter = Counter()
     for name, shape in shapes.items():
-        counts[name.split(".")[0]] += math.prod(shape)
+        counts[current_name(name).split(".")[0]] += math.prod(shape)
     return {"parameters": counts.total(), "parts": dict(counts)}

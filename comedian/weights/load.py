@@ -101,13 +101,15 @@ def with_current_names(tensors: dict[str, Tensor], prefix: str = "") -> dict[str
     Args:
         prefix: that all names begin with.
     """
-    current = {}
-    for name, tensor in tensors.items():
-        for old, new in RENAMED.items():
-            if name.startswith(prefix + old):
-                name = prefix + new + name.removeprefix(prefix + old)
-        current[name] = tensor
-    return current
+    return {current_name(name, prefix): tensor for name, tensor in tensors.items()}
+
+
+def current_name(name: str, prefix: str = "") -> str:
+    """The name of a tensor in this version, by that in a file of any."""
+    for old, new in RENAMED.items():
+        if name.startswith(prefix + old):
+            return prefix + new + name.removeprefix(prefix + old)
+    return name
 
 
 def load_spotter(path: str | Path) -> Spotter:
