@@ -15,6 +15,8 @@ from comedian.version import VERSION
 from ._outputs import refuse_same
 from ._status import status_of, status_of_error
 
+apps: dict[Callable, typer.Typer] = {}  # of the commands whose modules were imported, by their `main`
+
 
 def command(
     function: Callable, example: str, name: str | None = None
@@ -47,6 +49,7 @@ def command(
         except (InputError, OSError) as error:  # of an option's callback, of --help
             sys.exit(status_of_error(error, name))
 
+    apps[main] = app
     return main
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
 WITHIN = {  # programs of other projects have these names: they run as `comedian NAME` only
     "info": "what a file is, who made it and from what",
     "diff": "how two files of one kind differ",
+    "completion": "a script by which bash, zsh or fish completes all of these",
 }
 
 USAGE = "Usage: comedian COMMAND [ARGS]…   (COMMAND --help explains)"
