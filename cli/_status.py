@@ -20,6 +20,7 @@ FITS = {  # what takes less memory, by command; training takes a smaller batch
     "nms": "give the halves apart",
     "evaluate": "score fewer games at once",
     "check-data": "check fewer files at once",
+    "cut-clips": "cut fewer clips at once",
 }
 NO_MEMORY = re.compile(
     r"^OutOfMemoryError|DefaultCPUAllocator|bad_alloc|out of memory|(unable to|can'?t|cannot) allocate",

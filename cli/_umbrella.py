@@ -16,6 +16,7 @@ COMMANDS = {
     "nms": "thin spots to one an action",
     "evaluate": "the official score of spots",
     "check-data": "what would go wrong with videos, labels and the like",
+    "cut-clips": "from spots and their video to clips and a reel",
 }
 WITHIN = {  # programs of other projects have these names: they run as `comedian NAME` only
     "info": "what a file is, who made it and from what",

@@ -66,6 +66,10 @@ class Clock:
         """Seconds from the origin."""
         return float((ticks - self.origin) * self.tick)
 
+    def ticks_at(self, seconds: float) -> int:
+        """When so many seconds have gone by since the origin."""
+        return self.origin + round(Fraction(seconds) / self.tick)
+
     def whole_ticks(self, seconds: float) -> int:
         """Ticks in so many seconds, rounded down."""
         return int(Fraction(seconds) / self.tick)
