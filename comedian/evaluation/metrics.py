@@ -206,7 +206,7 @@ def _visibility_of_owner(targets: Arrays, keys: np.ndarray, stride: int) -> np.n
     if not len(targets.keys):
         return np.full(len(keys), UNSHOWN)
     rows = targets.keys // stride
-    starts = np.append(rows[0] * stride, (targets.keys[:-1] + targets.keys[1:]) // 2)
+    starts = np.append(0, (targets.keys[:-1] + targets.keys[1:]) // 2)
     starts = np.where(np.append(True, rows[1:] != rows[:-1]), rows * stride, starts)
     owner = np.searchsorted(starts, keys, side="right") - 1
     return np.where((owner >= 0) & (rows[owner] == keys // stride), targets.values[owner], UNSHOWN)
