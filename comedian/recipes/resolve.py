@@ -42,6 +42,11 @@ def resolve(stage: str, recipe: str, settings: Iterable[str] = (), flags: Mappin
     unknown = set(document) - {"model", *STAGES}
     if unknown:
         unknown_key(min(unknown), {"model", *STAGES}, source)
+    for name, table in document.items():
+        if not isinstance(table, Mapping):
+            raise InputError(
+                f"{name} must be a table, not {shown(table)}", source, f"begin it with [{name}]"
+            )
     resolved = STAGES[stage]()
     resolved = merge(resolved, {"model": document.get("model", {})}, source)
     resolved = merge(resolved, document.get(stage, {}), source)

@@ -145,3 +145,13 @@ def test_every_preset_is_within_the_ranges():
         check(STAGES[stage]())
         for preset in presets():
             check(resolve(stage, preset))
+
+
+@pytest.mark.parametrize(
+    "text", ["distill = 3", "[[distill]]\ntemperature = 0.1", "[[finetune]]", "model = []"]
+)
+def test_what_should_be_a_table(tmp_path, text):
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"own.toml: \w+ must be a table, not .*; begin it with \["):
+        resolve("distill", str(path))
