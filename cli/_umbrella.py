@@ -15,6 +15,7 @@ COMMANDS = {
     "spot": "find actions in videos",
     "nms": "thin spots to one an action",
     "evaluate": "the official score of spots",
+    "tune-nms": "suppression settings from saved scores and labels",
     "check-data": "what would go wrong with videos, labels and the like",
     "cut-clips": "from spots and their video to clips and a reel",
 }

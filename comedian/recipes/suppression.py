@@ -7,6 +7,8 @@ from typing import Literal
 from comedian.recipes.ranges import Fraction, Seconds
 from comedian.recipes.suppress import THRESHOLD, WINDOW_SECONDS
 
+Kind = Literal["soft", "hard", "peak"]
+
 
 @dataclass(frozen=True)
 class Way:
@@ -18,7 +20,7 @@ class Way:
         threshold: least confidence that is kept.
     """
 
-    kind: Literal["soft", "hard", "peak"] = "soft"
+    kind: Kind = "soft"
     window_seconds: Seconds | None = None
     threshold: Fraction = THRESHOLD
 

@@ -158,6 +158,7 @@ def command_line(name: str, path, output, tiny) -> list:
         "spot": [path, *spots["model"], "-o", output],
         "nms": [path, "-o", output],
         "evaluate": [path, "-o", output],
+        "tune-nms": [path, "--labels", tiny.labels, "-o", output],
     }[name]
 
 
@@ -170,6 +171,7 @@ SUFFIX = {
     "spot": ".mkv",
     "nms": ".jsonl",
     "evaluate": ".jsonl",
+    "tune-nms": ".h5",
 }
 
 
@@ -211,9 +213,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(name, kind, run, tiny, tmp_pat
 @pytest.mark.parametrize("name", [name for name in WRITERS if name not in ("nms", "evaluate")])
 @pytest.mark.parametrize("where", ["input", "output"])
 def test_binary_files_do_not_go_through_pipes(name, where, run, tiny, tmp_path, monkeypatch):
-    """`-` is refused in words; but spot's output is text."""
+    """`-` is refused in words; but the output of spot and tune-nms is text."""
     monkeypatch.chdir(tmp_path)
-    if (name, where) == ("spot", "output"):
+    if name in ("spot", "tune-nms") and where == "output":
         return
     good = {".mkv": tiny.video, ".npy": tiny.features, ".h5": tiny.half}[SUFFIX[name]]
     path, output = ("-", "out") if where == "input" else (good, "-")

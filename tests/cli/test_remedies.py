@@ -31,7 +31,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/evaluation/pairing.py": ("evaluate",),
     "comedian/evaluation/remarks.py": ("evaluate",),
     "comedian/formats/games.py": (*FRAMES, "check-data"),
-    "comedian/formats/lookup.py": ("evaluate", "finetune", "check-data"),
+    "comedian/formats/lookup.py": ("evaluate", "finetune", "check-data", "tune-nms"),
     "comedian/models/spotter.py": ("distill",),
     "comedian/recipes/resolve.py": TRAINING,
     "comedian/data/halves.py": ("finetune",),
