@@ -19,6 +19,7 @@ FITS = {  # what takes less memory, by command; training takes a smaller batch
     "spot": "spot fewer videos at once, or with fewer models",
     "nms": "give the halves apart",
     "evaluate": "score fewer games at once",
+    "tune-nms": "give scores of fewer games",
     "check-data": "check fewer files at once",
     "cut-clips": "cut fewer clips at once",
 }
