@@ -119,6 +119,7 @@ class Suppression:
         settings: method, window and threshold of each label, in place of the first three; of two thresholds
             the higher one counts.
         min_gap_seconds: then, what is nearer than this to a better one of its label is dropped.
+        least: at last, least confidence of single labels; of a label that is not in it nothing is kept.
     """
 
     method: str = "soft"
@@ -127,6 +128,7 @@ class Suppression:
     threshold: float = THRESHOLD
     min_gap_seconds: float | None = None
     settings: "Settings | None" = None
+    least: Mapping[str, float] | None = None
 
     def __call__(self, half: Sequence[Spot]) -> list[Spot]:
         """The spots of one half that survive, in time order; raises as `suppress_half`."""
@@ -134,9 +136,11 @@ class Suppression:
             kept = suppress_by(half, self.settings.of_label, self.threshold)
         else:
             kept = suppress_half(half, self.method, self.window_seconds, self.windows, self.threshold)
-        if self.min_gap_seconds is None:
+        if self.min_gap_seconds is not None:
+            kept = suppress_half(kept, "hard", 2 * self.min_gap_seconds, threshold=self.threshold)
+        if self.least is None:
             return kept
-        return suppress_half(kept, "hard", 2 * self.min_gap_seconds, threshold=self.threshold)
+        return [spot for spot in kept if spot["confidence"] >= self.least.get(spot["label"], math.inf)]
 
 
 def _check_finite(spots: Sequence[Spot]) -> None:
