@@ -43,4 +43,7 @@ def test_every_example_runs(tiny, tmp_path, monkeypatch, capsys):
     assert set(names["tasks"]) == {"1/1 1_224p.mkv"}
     assert load_checkpoint("mine.safetensors", "spotter").header.classes == ("Goal", "Foul")
     assert names["loss"].isfinite()
+    assert names["check"].looked["frames file"] == 4
+    assert names["about"]["weights"] == "spotter"
+    assert names["changes"]["classes"] == (["Goal", "Foul", "Corner"], ["Goal", "Foul"])
     assert "'stage': 'finetune', 'epoch': 1" in capsys.readouterr().out

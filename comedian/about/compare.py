@@ -1,13 +1,10 @@
-"""How the arrays and tensors of two files differ."""
+"""How the arrays of two files differ."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
-from torch import Tensor
 
 from comedian.about.difference import Difference
 from comedian.formats import bank as banks
@@ -15,8 +12,6 @@ from comedian.formats.features import open_features
 from comedian.formats.frames import FramesFile
 from comedian.formats.hdf5 import open_hdf5
 from comedian.formats.scores import Scores, ScoresFile
-from comedian.weights.load import current_name
-from comedian.weights.tensors import is_safetensors, read_tensors
 
 ROWS = 1 << 14  # of an array, at once
 BANK_ARRAYS = ("features", "targets", "seconds", "pca/mean", "pca/scale", "pca/components")
@@ -31,7 +26,7 @@ def frames(one: Path, other: Path) -> Iterator[Difference]:
     ):
         return
     yield from _largest("seconds", left.seconds, right.seconds)
-    apart = [_reach(left.read([number]), right.read([number])) for number in range(len(left))]
+    apart = [reach(left.read([number]), right.read([number])) for number in range(len(left))]
     if changed := sum(value > 0 for value in apart):
         yield Difference("pictures that differ", value=changed)
         yield Difference("largest difference of a pixel", value=int(max(apart)))
@@ -58,24 +53,6 @@ def scores(one: Path, other: Path) -> Iterator[Difference]:
         yield from _largest(f"probabilities of {where}", left[key].probabilities, right[key].probabilities)
 
 
-def weights(one: Path, other: Path) -> Iterator[Difference]:
-    """Tensors that only one has or that differ in shape, and the largest difference of each part."""
-    with _tensors(one) as left, _tensors(other) as right:
-        for names, place in ((left.keys() - right.keys(), one), (right.keys() - left.keys(), other)):
-            if names:
-                yield Difference(f"tensors only in {place}", value=sorted(names))
-        largest: dict[str, tuple[float, str]] = {}
-        for name in sorted(left.keys() & right.keys()):
-            first, second = left[name], right[name]
-            if first.shape != second.shape:
-                yield Difference(f"shape of {name}", list(first.shape), list(second.shape))
-            elif apart := _reach(first.float().numpy(), second.float().numpy()):
-                part = name.split(".")[0]
-                largest[part] = max(largest.get(part, (0.0, "")), (apart, name))
-        for part, (apart, name) in largest.items():
-            yield Difference(f"largest difference of {part}", value=f"{apart:.6g} in {name}")
-
-
 def _largest(name: str, one: Any, other: Any) -> Iterator[Difference]:
     """The largest difference of two arrays, a part of which is in memory at a time."""
     if one.shape != other.shape:
@@ -83,13 +60,13 @@ def _largest(name: str, one: Any, other: Any) -> Iterator[Difference]:
         return
     starts = range(0, len(one), ROWS)
     apart = max(
-        (_reach(one[start : start + ROWS], other[start : start + ROWS]) for start in starts), default=0
+        (reach(one[start : start + ROWS], other[start : start + ROWS]) for start in starts), default=0
     )
     if apart:
         yield Difference(f"largest difference of {name}", value=float(apart))
 
 
-def _reach(one: np.ndarray, other: np.ndarray) -> float:
+def reach(one: np.ndarray, other: np.ndarray) -> float:
     """The largest difference; infinite where only one is a number."""
     left, right = np.asarray(one, np.float64), np.asarray(other, np.float64)
     with np.errstate(invalid="ignore"):
@@ -100,29 +77,3 @@ def _reach(one: np.ndarray, other: np.ndarray) -> float:
 
 def _halves(path: Path) -> dict[tuple[str, int], Scores]:
     return {(half.video, half.half): half for half in ScoresFile(path)}
-
-
-class _Stored(Mapping[str, Tensor]):
-    """Tensors of a safetensors file by their names of today, each read when it is asked for."""
-
-    def __init__(self, file: Any):
-        self._file, self._names = file, {current_name(name): name for name in file.keys()}  # noqa: SIM118
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self._file.get_tensor(self._names[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
-@contextmanager
-def _tensors(path: Path) -> Iterator[Mapping[str, Tensor]]:
-    """The tensors of a weights file of anybody's, by name."""
-    if not is_safetensors(path):
-        yield read_tensors(path)
-        return
-    with safe_open(path, framework="pt") as file:
-        yield _Stored(file)

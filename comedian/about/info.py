@@ -2,27 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from comedian.about import hdf5, others, weights
 from comedian.errors import InputError
 from comedian.formats.kinds import KINDS, kind_of
 
-READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "frames": hdf5.frames,
-    "bank": hdf5.bank,
-    "scores": hdf5.scores,
-    "weights": weights.weights,
-    "state": weights.state,
-    "spots": others.spots,
-    "results": others.results,
-    "labels": others.labels,
-    "features": others.features,
-    "video": others.video,
-    "list": others.games,
-    "recipe": others.recipe,
-    "periods": others.periods,
+READERS = {  # kind -> function in comedian.about, imported where needed: that for weights takes torch
+    **{kind: f"hdf5.{kind}" for kind in ("frames", "bank", "scores")},
+    **{kind: f"weights.{kind}" for kind in ("weights", "state")},
+    **{kind: f"others.{kind}" for kind in ("spots", "results", "labels", "features", "video")},
+    **{kind: f"others.{kind}" for kind in ("recipe", "periods")},
+    "list": "others.games",
 }
 NOT_IN_LINES = ("recipe", "settings", "model")  # tables of dozens of values: --json has them
 WIDTH = 24  # of a name, in a line
@@ -48,7 +40,13 @@ def info(path: str | Path) -> dict[str, Any]:
     if kind is None:
         kinds = ", ".join(kind for kind in KINDS if kind != "folder")
         raise InputError(f"is none of {kinds}", path, "name a file that a command wrote or reads")
-    return {"file": str(path), "kind": kind, "bytes": os.path.getsize(path), **READERS[kind](path)}
+    return {"file": str(path), "kind": kind, "bytes": os.path.getsize(path), **_reader(kind)(path)}
+
+
+def _reader(kind: str) -> Callable[[Path], dict[str, Any]]:
+    """What describes files of a kind."""
+    module, name = READERS[kind].split(".")
+    return getattr(import_module(f"comedian.about.{module}"), name)
 
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What would go wrong with videos, frames, features, banks, labels and spots: one finding a line."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +14,6 @@ from comedian.data.copies import check_copies, check_split
 from comedian.data.findings import Finding, of_error
 from comedian.data.gather import Gathered
 from comedian.errors import InputError
-from comedian.formats.checkpoint import is_ours, read_header, read_safetensors
 from comedian.formats.games import files_of, find_games
 from comedian.formats.naming import VIDEO_SUFFIXES, half_number, is_game_file, named
 from comedian.formats.periods import SUFFIX, periods_beside
@@ -24,6 +23,8 @@ from comedian.formats.soccernet_labels import GAME_PARTS
 from comedian.formats.spot import Spot
 from comedian.formats.spots import read_spots
 from comedian.progress import Report, silent
+
+NO_EFFECT = "has no effect"
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,22 @@ class Check:
         yield from self._see(gathered)
         yield from self._labelled.findings(gathered.of("labels"), gathered.named)
         yield from self._spots(gathered, spots)
-        yield from check_classes({**self._labelled.names, **self._names}, self.wanted.classes)
+        names = {**self._labelled.names, **self._names}
+        yield from check_classes(names, self.wanted.classes)
+        yield from self._without_effect(names)
         yield from self._media.short(self._labelled.halves)
         yield from self._media.uneven(self._labelled.in_frames)
         yield from missing_halves(self._media.seen)
         yield from check_copies(self._media.seen)
         if self.wanted.test is not None:
             yield from check_split(self._media.seen, self.wanted.test, self.wanted.root)
+
+    def _without_effect(self, names: Mapping[str | Path, Counter]) -> Iterator[Finding]:
+        """What was told and is of no use here."""
+        if self.wanted.classes is not None and not any(names.values()):
+            yield Finding("--classes", f"{NO_EFFECT}: there is no label and no spot", "name some", False)
+        if self.wanted.features_fps != Wanted.features_fps and not self.looked["feature file"]:
+            yield Finding("--features-fps", f"{NO_EFFECT}: there is no feature file", "name some", False)
 
     def _see(self, gathered: Gathered) -> Iterator[Finding]:
         """Open everything that has a length."""
@@ -129,6 +139,8 @@ class Check:
 
 def _weights(path: Path) -> None:
     """Read the header of weights that are ours; those of others are not looked at."""
+    from comedian.formats.checkpoint import is_ours, read_header, read_safetensors  # with torch: seconds
+
     if path.suffix == ".safetensors" and is_ours(read_safetensors(path, tensors=False)[0]):
         read_header(path)
 

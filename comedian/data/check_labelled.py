@@ -118,6 +118,7 @@ class Labelled:
 
     def _alone(self, path: Path) -> Iterator[Finding]:
         """A labels file whose video was not seen."""
+        self._done.add(path.resolve())
         try:
             sets = read_label_sets(path)
         except InputError as error:
@@ -127,7 +128,7 @@ class Labelled:
             yield from self._look(f"{path}, {video}" if video else path, in_halves(actions, {}), {})
 
     def _look(self, file: str | Path, actions: list[Action], ends: dict[int, float]) -> Iterator[Finding]:
-        self._media.looked["labels file"] += 1
+        self._media.looked["labels file"] = len(self._done)
         self._media.looked["label"] += len(actions)
         self.names.setdefault(file, Counter()).update(action.label for action in actions)
         yield from check_actions(file, actions, ends, self._fps)

@@ -84,10 +84,11 @@ def _doubled(file: str | Path, actions: Iterable[Action], fps: int) -> Iterator[
     )
     twice = [frame for frame, number in frames.items() if number > 1]
     if twice:
+        more = sum(frames.values()) - len(frames)
         half, label, frame = min(twice, key=lambda one: (one[0], one[2]))
         place = f"{label!r} at {half} - {clock(frame / fps)}"
-        what = f"{len(twice)} times two labels of a class in one frame (1/{fps} s), first {place}"
-        yield Finding(file, what, "they count once; take one of each away, or score with a higher --fps")
+        what = f"{_count(more)} in one frame (1/{fps} s) with another of its class, first {place}"
+        yield Finding(file, what, "two count as one; take one away, or score with a higher --fps")
 
 
 def _visibilities(file: str | Path, actions: Iterable[Action]) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The files that paths name, by kind, also those in folders and lists; nothing is refused."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Gathered:
         self.files: dict[str, list[Path]] = {}
         self.findings: list[Finding] = []
         self.named: set[Path] = set()
-        self._seen: set[Path] = set()
+        self._seen: set[str] = set()
         for path in map(Path, paths):
             try:
                 self._take(path, root)
@@ -52,11 +53,12 @@ class Gathered:
             self._add(kind, path)
 
     def _folder(self, folder: Path) -> None:
-        before = len(self._seen)
+        empty = True
         for path in _files_below(folder):
             if path.suffix.lower() in LOOKED_INTO and (kind := kind_of(path)):
                 self._add(kind, path)
-        if len(self._seen) == before and not any(path in self._seen for path in _files_below(folder)):
+                empty = False
+        if empty:
             self.findings.append(Finding(folder, "holds nothing that can be checked", "check the path"))
 
     def _line(self, source: Path, path: Path) -> None:
@@ -74,8 +76,8 @@ class Gathered:
             self._add(kind, found)
 
     def _add(self, kind: str, path: Path) -> None:
-        if path not in self._seen:
-            self._seen.add(path)
+        if (place := os.path.abspath(path)) not in self._seen:
+            self._seen.add(place)
             self.files.setdefault(kind, []).append(path)
 
 

@@ -25,6 +25,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/bank/query.py": ("build-bank",),
     "comedian/data/sampling.py": TRAINING,
     "comedian/about/info.py": ("info",),
+    "comedian/data/check.py": ("check-data",),
     "comedian/data/check_labels.py": ("check-data",),
     "comedian/data/gather.py": ("check-data",),
     "comedian/distributed.py": DEVICES,

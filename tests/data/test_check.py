@@ -1,6 +1,7 @@
 """Every fault that check-data knows, made on purpose, is found; and nothing is found where all is well."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_two_of_a_class_in_one_frame(games):
     labels_of(games).write_text(
         json.dumps({"annotations": [action(1, 10_000), action(1, 10_400), action(1, 10_500), action(2, 1)]})
     )
-    assert "1 times two labels of a class in one frame (1/2 s), first 'Goal' at 1 - 00:10" in only(
+    assert "1 label in one frame (1/2 s) with another of its class, first 'Goal' at 1 - 00:10" in only(
         found(games)
     )
     assert found(games, fps=25) == []
@@ -363,3 +364,19 @@ def test_lists(tiny, games, tmp_path):
     lines = found(names, root=games)
     assert f"{names}: its game is not there: {games}/nowhere; check --root" in lines
     assert found(tmp_path / "no.txt") == [f"{tmp_path}/no.txt: no such file; check the path"]
+
+
+def test_what_is_told_in_vain_is_said(tiny, tmp_path):
+    lines = found(tiny.list, root=tiny.videos, features_fps=2.0)
+    assert lines == ["--features-fps: note: has no effect: there is no feature file; name some"]
+    video = shutil.copy(tiny.video, tmp_path / "clip.mkv")
+    assert found(video, classes=("Goal",)) == [
+        "--classes: note: has no effect: there is no label and no spot; name some"
+    ]
+
+
+def test_a_file_named_twice_is_looked_at_once(tiny, monkeypatch):
+    monkeypatch.chdir(tiny.root)
+    check = Check()
+    list(check.findings([tiny.video, os.path.relpath(tiny.video), tiny.video]))
+    assert check.looked["video"] == 1
