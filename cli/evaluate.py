@@ -29,6 +29,7 @@ COMPARE = typer.Option(
     help="Add the difference to other spots of the same games.",
 )
 ERRORS = typer.Option(metavar="FILE", help="Write each hit, miss, false alarm … as a spot here.")
+PLOT = typer.Option(metavar="FILE.svg", help="Draw precision over recall, and precision over tolerances.")
 OUTPUT = typer.Option("--output", "-o", metavar="FILE", help="Where scores go.")
 
 
@@ -44,6 +45,7 @@ def evaluate(
     per_game: Annotated[bool, PER_GAME] = False,
     compare: Annotated[str | None, COMPARE] = None,
     errors: Annotated[str | None, ERRORS] = None,
+    plot: Annotated[str | None, PLOT] = None,
     table: Annotated[bool, typer.Option("--table", help="A table instead of JSON.")] = False,
     output: Annotated[str, OUTPUT] = "-",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No warnings on stderr.")] = False,
@@ -53,12 +55,16 @@ def evaluate(
     from comedian.evaluation.errors import list_errors
     from comedian.evaluation.metrics import METRICS as KNOWN
     from comedian.evaluation.pairing import collect, pair, pair_others
+    from comedian.evaluation.plot import check_picture
+    from comedian.evaluation.plot import plot as pictured
     from comedian.evaluation.study import Asked, study
     from comedian.evaluation.table import score_table
     from comedian.formats.classes import read_classes
     from comedian.formats.lookup import Labels, official_below
 
-    outputs = [output, *filter(None, [errors])]
+    if plot:
+        check_picture(plot)
+    outputs = [output, *filter(None, [errors, plot])]
     wanted = known_metrics(metrics, list(KNOWN))
     given = None if classes is None else read_classes(classes)
     if labels and labels.is_dir():
@@ -82,6 +88,9 @@ def evaluate(
     if errors:
         with open_output(errors) as stream:
             write_spots(stream, list_errors(results, names, KNOWN[wanted[0]][-1], fps))
+    if plot:
+        with open_output(plot) as stream:
+            stream.write(pictured(results, names, wanted, fps, other))
     with open_output(output) as stream:
         stream.write(score_table(scores) if table else json.dumps(scores, indent=1) + "\n")
 

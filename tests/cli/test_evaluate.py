@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -383,3 +384,22 @@ def test_the_scores_do_not_go_over_the_other_spots(run, file, tmp_path):
     status, _, err = run(file, "--compare", other, "-o", other)
     assert (status, other.read_text()) == (1, lines(SPOTS))
     assert "is also an input" in err
+
+
+def test_a_picture(run, file, tmp_path):
+    plain = run(file)[1]
+    assert run(file, "--plot", tmp_path / "curves.svg")[:2] == (0, plain)
+    root = ElementTree.parse(tmp_path / "curves.svg").getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert run(file, "--plot", tmp_path / "both.SVG", "--compare", file, "--metrics", "at1,loose")[0] == 0
+    assert "the other spots" in (tmp_path / "both.SVG").read_text()
+
+
+@pytest.mark.parametrize("name", ["curves.png", "curves", "curves.svg.gz"])
+def test_other_pictures_are_refused_before_anything_is_read(run, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run("nowhere.jsonl", "--plot", name)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert f"evaluate: {name}: pictures are drawn as .svg only" in err
+    assert "; name it " in err
+    assert err.endswith(".svg\n")
