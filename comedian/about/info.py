@@ -14,9 +14,10 @@ READERS = {  # kind -> function in comedian.about, imported where needed: that f
     **{kind: f"weights.{kind}" for kind in ("weights", "state")},
     **{kind: f"others.{kind}" for kind in ("spots", "results", "labels", "features", "video")},
     **{kind: f"others.{kind}" for kind in ("recipe", "periods")},
+    "settings": "others.recipe",
     "list": "others.games",
 }
-NOT_IN_LINES = ("recipe", "settings", "model")  # tables of dozens of values: --json has them
+NOT_IN_LINES = ("recipe", "settings", "model", "curves")  # tables of dozens of values: --json has them
 WIDTH = 24  # of a name, in a line
 SHOWN = 20  # of several files or halves, in lines
 HASH_SHOWN = 16  # characters

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,18 @@ def _told(header: Header) -> dict[str, Any]:
         "window_tokens": model.num_tokens,
         "frames": str(header.geometry),
         "classes": list(header.classes),
+        "validated": {name: _best(points) for name, points in header.curves.items() if points},
+        "curves": header.curves,
         "recipe": header.recipe,
         "model": asdict(model),
         **made(header.provenance),
     }
+
+
+def _best(points: Sequence[tuple[float, float, float]]) -> dict[str, float]:
+    """The point of a curve of the largest F1, the harmonic mean of precision and recall."""
+    best = max(points, key=lambda point: 2 * point[1] * point[2] / max(point[1] + point[2], 1e-9))
+    return dict(zip(("confidence", "precision", "recall"), best, strict=True))
 
 
 def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

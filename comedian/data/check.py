@@ -1,7 +1,7 @@
 """What would go wrong with videos, frames, features, banks, labels and spots: one finding a line."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -102,13 +102,13 @@ class Check:
     def _see(self, gathered: Gathered) -> Iterator[Finding]:
         """Open everything that has a length."""
         videos = gathered.of("video")
-        games, refused = _games(videos, self.wanted.prefer)
+        games, refused = _games(videos, gathered.named, self.wanted.prefer)
         yield from refused
         for done, (path, (game, half)) in enumerate(games.items(), 1):
-            yield from self._media.video(path, game, half)
+            yield from self._media.video(path, game, half, path in gathered.named)
             self._report("check", done, len(games))
         for path in gathered.of("frames"):
-            yield from self._media.frames(path, game_name(path))
+            yield from self._media.frames(path, game_name(path), path in gathered.named)
         for path in gathered.of("features"):
             yield from self._media.features(path)
         for path in gathered.of("bank"):
@@ -159,21 +159,26 @@ def _periods(path: Path) -> None:
     periods_beside(str(path).removesuffix(SUFFIX))
 
 
-def _games(videos: Iterable[Path], prefer: str | None) -> tuple[dict[Path, tuple[str, int]], list[Finding]]:
-    """The game and half of each video, by the rule of every command, and what that rule refuses."""
+def _games(
+    videos: Iterable[Path], by_themselves: Collection[Path], prefer: str | None
+) -> tuple[dict[Path, tuple[str, int]], list[Finding]]:
+    """The game and half of each video, by the rule of every command, and what that rule refuses.
+
+    Args:
+        by_themselves: those that were named; of others all in their folder count.
+    """
     placed: dict[Path, tuple[str, int]] = {}
     refused = []
     for folder, some in groupby(videos, key=lambda path: path.parent):
         wanted = list(some)
         placed |= {path: (game_name(path), half_number(path)) for path in wanted}
-        if not any(map(is_game_file, wanted)):
-            continue
-        try:
-            games = find_games([folder], VIDEO_SUFFIXES, prefer=prefer)
-        except InputError as error:
-            refused.append(of_error(error, folder))
-            continue
-        taken = files_of(games)
-        for path in [path for path in wanted if path not in taken and is_game_file(path)]:
-            del placed[path]
+        found = [path for path in wanted if path not in by_themselves and is_game_file(path)]
+        for source in [*([folder] if found else []), *(path for path in wanted if path in by_themselves)]:
+            try:
+                taken = files_of(find_games([source], VIDEO_SUFFIXES, prefer=prefer))
+            except InputError as error:
+                refused.append(of_error(error, source))
+                continue
+            for path in [path for path in found if source == folder and path not in taken]:
+                del placed[path]
     return placed, refused

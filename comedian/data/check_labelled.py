@@ -114,7 +114,10 @@ class Labelled:
             return
         yield from _owners(halves)
         self.halves += halves
-        yield from self._look(file, actions, {half.half: half.end_seconds for half in halves})
+        ends = {half.half: half.end_seconds for half in halves}
+        if any(half.is_one_of_two for half in halves):  # the others' labels are for videos elsewhere
+            actions = [action for action in actions if action.half in ends]
+        yield from self._look(file, actions, ends)
 
     def _alone(self, path: Path) -> Iterator[Finding]:
         """A labels file whose video was not seen."""

@@ -17,7 +17,7 @@ from comedian.formats.clocks import clock, hours_clock
 from comedian.formats.features import open_features
 from comedian.formats.frames import FramesFile
 from comedian.formats.games import Game, Half, with_periods
-from comedian.formats.naming import FRAMES_SUFFIXES, named
+from comedian.formats.naming import FRAMES_SUFFIXES, half_number, named
 from comedian.formats.periods import SUFFIX
 from comedian.recipes.model import ModelRecipe
 from comedian.video.inspect import inspect
@@ -37,6 +37,8 @@ class Seen:
         half: its number.
         end_seconds: where it ends, from its start.
         start_ms: where it begins in a video that holds several; None where that is all of it.
+        is_one_of_two: whether it was named by itself and its name says which half it is, so that the other
+            may be elsewhere.
         uneven_fraction: of a video, how many intervals between pictures are not the usual one.
     """
 
@@ -46,6 +48,7 @@ class Seen:
     half: int
     end_seconds: float
     start_ms: int | None = None
+    is_one_of_two: bool = False
     uneven_fraction: float = 0.0
 
 
@@ -66,8 +69,8 @@ class Media:
     looked: Counter = field(default_factory=Counter)
     _first: FramesFile | None = None
 
-    def video(self, path: Path, game: str, half: int) -> Iterator[Finding]:
-        """Open a video and look at its packets, or pictures."""
+    def video(self, path: Path, game: str, half: int, by_itself: bool = False) -> Iterator[Finding]:
+        """Open a video and look at its packets, or pictures; `by_itself`: it was named, not found."""
         self.looked["video"] += 1
         try:
             found = inspect(path, self.decode)
@@ -77,6 +80,7 @@ class Media:
             return
         if found.damage:
             yield Finding(path, found.damage, "get it again, or go on with what is there")
+        one_of_two = by_itself and half_number(path, 0) > 0
         uneven = found.uneven_fraction if found.is_variable else 0.0
         for part in whole.halves:
             start_ms, end_ms = (part.period.start_ms, part.period.end_ms) if part.period else (None, None)
@@ -85,9 +89,9 @@ class Media:
                 what = f"period {part.number} lies past its end ({hours_clock(found.end_seconds)})"
                 yield Finding(path, what, f"mend {path.name}{SUFFIX}")
             length = max(0.0, end_seconds - (start_ms or 0) / 1000)
-            self.seen.append(Seen(path, str(path), game, part.number, length, start_ms, uneven))
+            self.seen.append(Seen(path, str(path), game, part.number, length, start_ms, one_of_two, uneven))
 
-    def frames(self, path: Path, game: str) -> Iterator[Finding]:
+    def frames(self, path: Path, game: str, by_itself: bool = False) -> Iterator[Finding]:
         """Open a frames file, and its video's name and size."""
         self.looked["frames file"] += 1
         try:
@@ -109,7 +113,9 @@ class Media:
             what = f"holds frames of {geometry_of(file)}, {self._first.path} of {geometry_of(self._first)}"
             yield Finding(path, what, "extract all games alike")
         start_ms = file.period.start_ms if file.period else None
-        self.seen.append(Seen(path, file.video, game, file.half, float(file.seconds[-1]), start_ms))
+        one_of_two = by_itself and half_number(file.video, 0) > 0
+        end_seconds = float(file.seconds[-1])
+        self.seen.append(Seen(path, file.video, game, file.half, end_seconds, start_ms, one_of_two))
 
     def features(self, path: Path) -> Iterator[Finding]:
         """Open a feature file, and compare its length with the half of its game that was seen."""
@@ -202,7 +208,7 @@ def missing_halves(seen: Sequence[Seen]) -> Iterator[Finding]:
     """Games of which one half was seen, and the other was not."""
     games: dict[tuple[str, Path], set[int]] = {}
     for half in seen:
-        if named(half.path).half:
+        if named(half.path).half and not half.is_one_of_two:
             games.setdefault((half.game, half.path.parent), set()).add(half.half)
     for (_, folder), halves in games.items():
         if len(halves) == 1:

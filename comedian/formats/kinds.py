@@ -1,6 +1,7 @@
 """What a file is, by what it holds: of our kinds, or of those that we read."""
 
 import json
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ KINDS = (
     "video",
     "list",
     "recipe",
+    "settings",
     "periods",
     "folder",
 )
@@ -74,6 +76,8 @@ def kind_of(path: str | Path) -> str | None:
     if start[8:9] == b"{" and b"\0" in start[:8]:
         return "weights"
     suffix = path.suffix.lower()
+    if suffix == ".toml" and _tables(path) in ({"default"}, {"classes"}, {"default", "classes"}):
+        return "settings"
     if suffix in VIDEO_SUFFIXES or suffix in NAMED:
         return NAMED.get(suffix, "video")
     return _of_text(path, start)
@@ -117,6 +121,14 @@ def _of_text(path: Path, start: bytes) -> str | None:
     if content is not None and any(form.fits(content) for form in FORMS):
         return "labels"
     return "spots" if path.suffix.lower() == ".jsonl" else None
+
+
+def _tables(path: Path) -> set[str]:
+    """The names at the top of a TOML file."""
+    try:
+        return set(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError):
+        return set()
 
 
 def _json(data: bytes) -> Any:

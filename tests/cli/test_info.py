@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -82,6 +83,20 @@ def test_weights_without_their_tensors(kind, told, tiny, tmp_path):
     assert found["parts"].keys() <= {"spatial", "temporal", "heads"}
     assert found["classes"] == (list(CLASSES) if kind == "spotter" else [])
     assert found["frames"] == "64x36 pixels, 2 a second, screen sampling"
+
+
+def test_what_a_spotter_was_worth(run, told, tmp_path):
+    """Of each class the point of its curve where precision and recall are best together."""
+    from comedian.formats.checkpoint import load_checkpoint, save_checkpoint
+
+    found = load_checkpoint(WRITTEN / "spotter.safetensors")
+    curves = {"Goal": [(0.9, 1.0, 0.1), (0.5, 0.8, 0.8), (0.1, 0.3, 0.9)], "Foul": []}
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, "spotter", found.tensors, replace(found.header, curves=curves))
+    assert told(path)["validated"] == {"Goal": {"confidence": 0.5, "precision": 0.8, "recall": 0.8}}
+    out = run(main, path)[1]
+    assert "validated               Goal confidence 0.5, precision 0.8, recall 0.8\n" in out
+    assert "curves" not in out
 
 
 def test_weights_of_others(told, tmp_path):

@@ -380,3 +380,13 @@ def test_a_file_named_twice_is_looked_at_once(tiny, monkeypatch):
     check = Check()
     list(check.findings([tiny.video, os.path.relpath(tiny.video), tiny.video]))
     assert check.looked["video"] == 1
+
+
+def test_one_half_named_by_itself(tiny, games):
+    """What lies beside it, and labels of the other half, are no matter."""
+    encode(games / GAMES[0] / "1_720p.mkv", steady(750))
+    assert found(games / GAMES[0] / "1_224p.mkv") == []
+    assert found(tiny.half, labels=tiny.labels) == []
+    assert any("holds several files for one half" in line for line in found(games))
+    third = Path(shutil.copy(tiny.video, games / GAMES[0] / "half3.mkv"))
+    assert any("half3.mkv: is named as a period other than" in line for line in found(third))

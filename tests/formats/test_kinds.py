@@ -84,6 +84,14 @@ def test_names_tell_of_what_is_damaged(tmp_path):
         assert kind_of(tmp_path / name) == kind, name
 
 
+def test_settings_of_suppression_are_no_recipe(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text('[default]\nkind = "soft"\n[classes.Goal]\nthreshold = 0.5\n')
+    assert kind_of(path) == "settings"
+    path.write_text("[finetune]\nscratch_epochs = 3\n")
+    assert kind_of(path) == "recipe"
+
+
 def test_damaged_hdf5_is_what_its_header_says(tmp_path):
     for name in ("bank", "scores", "frames"):
         path = tmp_path / name
