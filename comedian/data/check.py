@@ -113,7 +113,7 @@ class Check:
             yield from self._media.features(path)
         for path in gathered.of("bank"):
             yield from self._media.bank(path)
-        for kind, look in (("scores", ScoresFile), ("weights", _weights), ("periods", _periods)):
+        for kind, look in (("scores", _scores), ("weights", _weights), ("periods", _periods)):
             for path in gathered.of(kind):
                 self.looked[f"{kind} file"] += 1
                 try:
@@ -135,6 +135,11 @@ class Check:
             yield from found.findings()
             self.looked["spot"] += found.labels.total()
             self._names[file] = found.labels
+
+
+def _scores(path: Path) -> None:
+    for _ in ScoresFile(path):  # which looks at every probability
+        pass
 
 
 def _weights(path: Path) -> None:

@@ -8,7 +8,7 @@ from comedian.data.findings import Finding
 from comedian.data.remarks import inside
 from comedian.errors import some_of
 from comedian.evaluation.cells import HALF_SECONDS
-from comedian.evaluation.remarks import is_on_match_clock
+from comedian.evaluation.remarks import OFF_MATCH_CLOCK, is_on_match_clock
 from comedian.formats.actions import NOT_SHOWN, VISIBLE, Action
 from comedian.formats.classes import classes_meant, quoted, spelt_alike
 from comedian.formats.clocks import clock
@@ -35,7 +35,7 @@ def check_actions(
     on_match_clock = is_on_match_clock(actions)
     if on_match_clock:
         what = "all labels of half 2 lie past 45:00, as on the match clock"
-        yield Finding(file, what, "count them from the start of the half: take 2700000 ms off each")
+        yield Finding(file, what, OFF_MATCH_CLOCK)
     yield from _of_other_halves(file, actions, ends_seconds)
     for half, end in sorted(ends_seconds.items()):
         own = [action for action in actions if action.half == half]

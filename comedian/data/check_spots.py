@@ -9,7 +9,7 @@ from comedian.data.check_media import Seen
 from comedian.data.findings import Finding
 from comedian.data.remarks import LABEL_SLACK_SECONDS
 from comedian.errors import InputError, some_of
-from comedian.evaluation.remarks import HALF_MS
+from comedian.evaluation.remarks import HALF_MS, OFF_MATCH_CLOCK
 from comedian.formats.clocks import clock
 from comedian.formats.naming import LAST_HALF, named
 from comedian.formats.spot import Outside, Spot
@@ -67,9 +67,7 @@ class Spots:
             )
         if half == LAST_HALF and number > 1 and first >= HALF_MS:
             what = f"all spots of half 2 of {video} lie past 45:00, as on the match clock"
-            yield Finding(
-                self.file, what, "count them from the start of the half: take 2700000 ms off each"
-            )
+            yield Finding(self.file, what, OFF_MATCH_CLOCK)
             return
         end = self._end_of(video, half)
         if end is not None and last > 1000 * (end + LABEL_SLACK_SECONDS):

@@ -11,6 +11,7 @@ from comedian.formats.spot import Outside
 from comedian.recipes.model import SOCCERNET_CLASSES
 
 HALF_MS = 45 * 60_000
+OFF_MATCH_CLOCK = "count them from the start of the half: take 2700000 ms off each"
 UNSHOWN_CLASSES = 13  # of 17: how many have unshown actions in SoccerNet-v2
 
 

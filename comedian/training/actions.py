@@ -8,6 +8,7 @@ from pathlib import Path
 from comedian.data.halves import Halves
 from comedian.data.remarks import inside
 from comedian.errors import InputError, some_of
+from comedian.evaluation.remarks import OFF_MATCH_CLOCK, is_on_match_clock
 from comedian.formats.actions import Action, in_halves
 from comedian.formats.classes import quoted
 from comedian.formats.frames import FramesFile
@@ -112,7 +113,8 @@ def _remark_times(files: Sequence[FramesFile], found: Sequence[Sequence[Action]]
     example = (
         f"{file.video} ends at {file.seconds[-1]:.0f} s, a label is at {action.position_ms / 1000:.0f} s"
     )
-    advice = "are they on the match clock, or of another cut?"
+    on_match_clock = any(map(is_on_match_clock, found))
+    advice = f"on the match clock, {OFF_MATCH_CLOCK}" if on_match_clock else "are they of another cut?"
     return [f"labels outside the time of their video are left out: {len(outside)} ({example}); {advice}"]
 
 

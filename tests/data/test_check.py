@@ -366,6 +366,16 @@ def test_lists(tiny, games, tmp_path):
     assert found(tmp_path / "no.txt") == [f"{tmp_path}/no.txt: no such file; check the path"]
 
 
+def test_scores_that_cannot_be(tmp_path):
+    import h5py
+
+    path = Path(shutil.copy(Path(__file__).parent / "written-by-0.1" / "scores.h5", tmp_path))
+    assert found(path) == []
+    with h5py.File(path, "r+") as file:
+        file["00000/probabilities"][3, 1] = 1.5
+    assert "row 3 of probabilities holds 1.5; make it again with spot --scores" in only(found(path))
+
+
 def test_what_is_told_in_vain_is_said(tiny, tmp_path):
     lines = found(tiny.list, root=tiny.videos, features_fps=2.0)
     assert lines == ["--features-fps: note: has no effect: there is no feature file; name some"]

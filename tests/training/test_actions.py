@@ -9,6 +9,7 @@ import pytest
 from comedian.data.halves import Halves
 from comedian.errors import InputError
 from comedian.evaluation.pairing import collect, pair
+from comedian.evaluation.remarks import OFF_MATCH_CLOCK
 from comedian.formats.actions import Action
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
 from comedian.formats.lookup import Labels
@@ -167,6 +168,17 @@ def test_what_is_left_out_or_cannot_be_right_is_said(game, tmp_path, entries, wh
     read_actions(game, None, CLASSES, said.append)
     assert len(said) == 1
     assert re.search(what, said[0])
+
+
+def test_the_match_clock_is_told_from_another_cut(game, tmp_path):
+    labels, said = tmp_path / "frames" / "a" / "Labels-v2.json", []
+    late = [("2 - 45:03", "Goal", 2_703_000, "visible"), ("2 - 45:04", "Goal", 2_704_000, "visible")]
+    write_labels(labels, ENTRIES[:2] + late)
+    read_actions(game, None, CLASSES, said.append)
+    assert said[0].endswith(f"; on the match clock, {OFF_MATCH_CLOCK}")
+    write_labels(labels, ENTRIES[:3] + late)
+    read_actions(game, None, CLASSES, said.append)
+    assert said[-1].endswith("; are they of another cut?")
 
 
 def test_labels_on_the_match_clock_alone_are_refused(game, tmp_path):
