@@ -21,6 +21,7 @@ FITS = {  # what takes less memory, by command; training takes a smaller batch
     "evaluate": "score fewer games at once",
     "tune-nms": "give scores of fewer games",
     "check-data": "check fewer files at once",
+    "convert-spots": "convert fewer spots at once",
     "cut-clips": "cut fewer clips at once",
 }
 NO_MEMORY = re.compile(

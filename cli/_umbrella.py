@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "the official score of spots",
     "tune-nms": "suppression settings from saved scores and labels",
     "check-data": "what would go wrong with videos, labels and the like",
+    "convert-spots": "spots and labels in other forms, markers for editors",
     "cut-clips": "from spots and their video to clips and a reel",
 }
 WITHIN = {  # programs of other projects have these names: they run as `comedian NAME` only

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
-from comedian.formats import e2e, osl, own_labels, soccernet_labels
-from comedian.formats.actions import Action, Form, Sets
+from comedian.formats import e2e, osl, own_labels, soccernet_labels, spreadsheet
+from comedian.formats.actions import VISIBLE, Action, Form, Sets
+from comedian.formats.markers import losslesscut, sportscode
+from comedian.formats.moments import Moment
 from comedian.formats.text import decode, kind_of, parse_json
 
 FORMS = (
@@ -16,6 +18,11 @@ FORMS = (
     e2e.LABELS,
     own_labels.LABELS,
 )  # the first that fits reads a file
+TEXT_FORMS = (  # and what is no JSON
+    (sportscode.fits, sportscode.read),
+    (spreadsheet.fits, spreadsheet.read),
+    (losslesscut.fits_csv, losslesscut.read_csv),
+)
 REMEDY = f"give {', '.join(form.name for form in FORMS[:-1])}, or {FORMS[-1].name}"
 
 
@@ -41,18 +48,50 @@ def read_label_sets(path: str | Path) -> dict[str, list[Action]]:
 
 
 def form_of(path: str | Path) -> Form:
-    """The form of a labels file; raises as `read_labels`."""
-    return _form(_load(Path(path)), path)
+    """The form of a labels file in JSON; raises as `read_labels`."""
+    return _form(parse(_text(Path(path)), path), path)
 
 
 def counts_frames(path: str | Path) -> bool:
     """Whether a labels file says when actions are in frame numbers; raises as `read_labels`."""
-    return form_of(path) is e2e.LABELS
+    text = _text(Path(path))
+    return not any(fits(text) for fits, _ in TEXT_FORMS) and _form(parse(text, path), path) is e2e.LABELS
+
+
+def parse(text: str, file: str | Path) -> Any:
+    """The JSON of a labels file; JSON Lines become a list."""
+    if not text.strip():
+        raise InputError("is empty", file, REMEDY)
+    try:
+        content = parse_json(text, file, REMEDY)
+        return [content] if isinstance(content, dict) and "position_ms" in content else content
+    except InputError:
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        if not _are_lines([line for _, line in lines[:1]]) or len(lines) < 2:
+            raise
+    return [parse_json(line, file, REMEDY, number) for number, line in lines]
+
+
+def sets_of(content: Any, file: str | Path) -> Sets:
+    """The actions that JSON holds, by video; raises as `read_labels`."""
+    return _form(content, file).read(content, str(file))
 
 
 def _read(path: Path) -> Sets:
-    content = _load(path)
-    return _form(content, path).read(content, str(path))
+    text = _text(path)
+    for fits, read in TEXT_FORMS:
+        if fits(text):
+            return [(moment["video"], [_action(moment)]) for moment in read(text, str(path))]
+    return sets_of(parse(text, path), path)
+
+
+def _action(moment: Moment) -> Action:
+    shown = moment.get("visibility") or VISIBLE
+    return Action(moment["half"], moment["position_ms"], moment["label"], shown)
+
+
+def _text(path: Path) -> str:
+    return decode(path.read_bytes(), path, REMEDY)
 
 
 def _form(content: Any, path: str | Path) -> Form:
@@ -61,21 +100,6 @@ def _form(content: Any, path: str | Path) -> Form:
         if form.fits(content):
             return form
     raise InputError(f"holds {kind_of(content)}: no labels", path, REMEDY)
-
-
-def _load(path: Path) -> Any:
-    """The file's JSON; JSON Lines become a list."""
-    text = decode(path.read_bytes(), path, REMEDY)
-    if not text.strip():
-        raise InputError("is empty", path, REMEDY)
-    try:
-        content = parse_json(text, path, REMEDY)
-        return [content] if isinstance(content, dict) and "position_ms" in content else content
-    except InputError:
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        if not _are_lines([line for _, line in lines[:1]]) or len(lines) < 2:
-            raise
-    return [parse_json(line, path, REMEDY, number) for number, line in lines]
 
 
 def _are_lines(first: list[str]) -> bool:

@@ -24,7 +24,8 @@ BIN = ROOT / "bin"
 MATCHES = ROOT / "tests/data/matches"
 every_command = pytest.mark.parametrize("name", COMMANDS)
 of_all = pytest.mark.parametrize("name", COMMANDS | WITHIN)
-WRITERS = [name for name in COMMANDS if name not in ("check-data", "cut-clips")]  # of one file or folder
+APART = ("check-data", "cut-clips", "convert-spots")  # which write in ways of their own
+WRITERS = [name for name in COMMANDS if name not in APART]
 
 
 def start(*words, **options) -> subprocess.Popen:

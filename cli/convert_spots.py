@@ -1,0 +1,71 @@
+"""convert-spots: from any form of spots and labels to any other."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from comedian.formats.convert import INPUTS, OUTPUTS, Ways, of_text, output_form, read_moments
+from comedian.formats.moments import lost
+
+from ._app import command
+from ._io import open_input, open_output
+from ._outputs import refuse_inputs
+from ._say import warn
+
+NAME = "convert-spots"
+From = StrEnum("From", {name.replace("-", "_"): name for name in INPUTS})  # type: ignore[misc]
+To = StrEnum("To", {name.replace("-", "_"): name for name in (*OUTPUTS, "soccernet")})  # type: ignore[misc]
+SOURCE = typer.Argument(metavar="FILE", help="Spots or labels of any form; a folder or zip of results.")
+FROM = typer.Option("--from", help="Its form [default: told by what it holds].")
+TO = typer.Option("--to", help="The form to write [default: by the name of -o, else jsonl].")
+FPS = typer.Option(min=1, max=1000, metavar="RATE", help="Frames a second, of forms that count frames.")
+BEFORE = typer.Option(min=0, max=3600, metavar="SECONDS", help="Of ranges: from their start to the moment.")
+AFTER = typer.Option(min=0, max=3600, metavar="SECONDS", help="Of ranges: from the moment to their end.")
+VIDEO = typer.Option(metavar="NAME", help="Video of moments that name none.")
+OUTPUT = typer.Option("--output", "-o", metavar="FILE|FOLDER", help="File; of soccernet a folder or .zip.")
+QUIET = typer.Option("--quiet", "-q", help="No remarks on stderr.")
+
+
+def convert_spots(
+    source: Annotated[str, SOURCE] = "-",
+    from_: Annotated[From | None, FROM] = None,
+    to: Annotated[To | None, TO] = None,
+    fps: Annotated[float, FPS] = 25.0,
+    before: Annotated[float, BEFORE] = 0.0,
+    after: Annotated[float, AFTER] = 0.0,
+    video: Annotated[str | None, VIDEO] = None,
+    output: Annotated[str, OUTPUT] = "-",
+    quiet: Annotated[bool, QUIET] = False,
+) -> None:
+    """Write spots or labels in another form, also as markers for programs that people cut video with.
+
+    What the other form has no place for is said.
+    """
+    form, ways = str(to or output_form(output) or "jsonl"), Ways(fps, before, after)
+    if form == "soccernet" and output == "-":
+        raise typer.BadParameter("soccernet needs a folder or a .zip: -o", param_hint="--to")
+    refuse_inputs([output], [source])
+    given = None if from_ is None else str(from_)
+    if source == "-":
+        with open_input(source, NAME, "spots or labels") as stream:
+            moments = of_text(stream.read(), "standard input", given, ways)
+    else:
+        moments = read_moments(source, given, ways)
+    for moment in moments:
+        moment["video"] = moment["video"] or video or ""
+    if form == "soccernet":
+        from comedian.formats.labels_out import as_spots
+        from comedian.formats.soccernet import write_soccernet
+
+        write_soccernet(as_spots(moments), output)
+        return
+    kind = OUTPUTS[form]
+    if (missing := lost(moments, kind.kept)) and not quiet:
+        warn(NAME, f"{kind.name} has no place for {', '.join(missing)}")
+    text = kind.write(moments, ways)
+    with open_output(output) as stream:
+        stream.write(text)
+
+
+main = command(convert_spots, example="nms spots.jsonl | convert-spots --to sportscode -o match.xml")

@@ -1,0 +1,96 @@
+"""LosslessCut's segments: CSV `start_s,end_s,label` without a header, and projects `.llc` (JSON5).
+
+An empty end is a marker; what we write of a project is JSON, which JSON5 holds.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterable
+from io import StringIO
+from pathlib import PurePosixPath
+from typing import Any
+
+from comedian.errors import InputError
+from comedian.formats.actions import IN_FILE
+from comedian.formats.entries import number_in, read_entries, text_in
+from comedian.formats.moments import Moment, Placed
+
+CSV_REMEDY = "write start,end,label a line, in seconds"
+LLC_REMEDY = "give a project of LosslessCut"
+NUMBER = r"\s*\d+(?:\.\d+)?\s*"
+VERSION = 2
+LONGEST_LINE = 100_000
+
+
+def fits_csv(text: str) -> bool:
+    """Whether the first line is a start, perhaps an end, and a name."""
+    first = text.removeprefix("\ufeff").partition("\n")[0]
+    return re.match(rf"{NUMBER},({NUMBER})?,.", first, re.ASCII) is not None
+
+
+def read_csv(text: str, file: str, before_seconds: float = 0.0) -> list[Moment]:
+    """The moments that lie `before_seconds` behind each segment's start; InputError with the line."""
+    found = []
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        if not (row := next(csv.reader([line[:LONGEST_LINE]]), [])):
+            continue
+        if len(row) < 3 or not re.fullmatch(NUMBER, row[0], re.ASCII) or not row[2].strip():
+            raise InputError("is no segment", f"{file}: line {number}", CSV_REMEDY)
+        found.append(_moment(float(row[0]) + before_seconds, row[2].strip(), ""))
+    return found
+
+
+def write_csv(placed: Iterable[Placed], before_seconds: float, after_seconds: float) -> str:
+    """A line a moment; markers where there is no length."""
+    stream = StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    for seconds, moment in placed:
+        start, end = max(seconds - before_seconds, 0), seconds + after_seconds
+        table.writerow([f"{start:.3f}", f"{end:.3f}" if end > start else "", moment["label"]])
+    return stream.getvalue()
+
+
+def fits_llc(content: Any) -> bool:
+    """Whether JSON is a project."""
+    return isinstance(content, dict) and "cutSegments" in content
+
+
+def from_json5(text: str) -> str:
+    """JSON of what LosslessCut writes in JSON5: bare keys, single quotes, commas at ends."""
+    text = re.sub(r"'((?:[^'\\\n]|\\.)*)'", lambda match: json.dumps(_unquoted(match[1])), text)
+    text = re.sub(r"(?<=[{,])(\s*)([A-Za-z_]\w*)(\s*:)", r'\1"\2"\3', text)
+    return re.sub(r",(\s*[}\]])", r"\1", text)
+
+
+def read_llc(content: Any, file: str, before_seconds: float = 0.0) -> list[Moment]:
+    """The named segments of a project."""
+
+    def read(entry: dict) -> Moment:
+        seconds = float(number_in({"start": 0, **entry}, "start")) + before_seconds
+        return _moment(seconds, text_in(entry, "name"), str(content.get("mediaFileName") or ""))
+
+    if not fits_llc(content):
+        raise InputError("has no cutSegments", file, LLC_REMEDY)
+    return read_entries(content["cutSegments"], read, f"{file}: segment", LLC_REMEDY)
+
+
+def write_llc(placed: Iterable[Placed], before_seconds: float, after_seconds: float) -> str:
+    """A project of segments."""
+    placed = list(placed)
+    video = placed[0].moment["video"] if placed else ""
+    segments = []
+    for seconds, moment in placed:
+        start, end = max(seconds - before_seconds, 0), seconds + after_seconds
+        segment = {"start": round(start, 3), "name": moment["label"]}
+        segments.append(segment | ({"end": round(end, 3)} if end > start else {}))
+    project = {"version": VERSION, "mediaFileName": PurePosixPath(video).name, "cutSegments": segments}
+    return json.dumps(project, indent=2, ensure_ascii=False) + "\n"
+
+
+def _moment(seconds: float, label: str, video: str) -> Moment:
+    return {"video": video, "half": IN_FILE, "position_ms": round(1000 * seconds), "label": label}
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)

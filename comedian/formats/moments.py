@@ -1,0 +1,95 @@
+"""Moments: spots or labelled actions on their way from one form to another.
+
+A moment is a dict with `video` ("" where a file does not name it), `half` (`IN_FILE` where nothing says
+it), `position_ms` and `label`; and as far as they are known `confidence`, `visibility`, `team`,
+`video_ms` and other keys.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from comedian.errors import InputError, some_of
+from comedian.formats.actions import IN_FILE, VISIBLE, Action
+from comedian.formats.naming import half_number
+from comedian.formats.periods import VIDEO_MS, in_file, periods_beside
+
+Moment = dict[str, Any]
+NEEDED = ("video", "half", "position_ms", "label")
+
+
+class Placed(NamedTuple):
+    """A moment, and its time in the one file that all are of.
+
+    Attributes:
+        seconds: from the start of the file.
+    """
+
+    seconds: float
+    moment: Moment
+
+
+def of_actions(sets: Iterable[tuple[str, Iterable[Action]]]) -> list[Moment]:
+    """Labelled actions by video as moments."""
+    return [
+        {
+            "video": video,
+            "half": action.half,
+            "position_ms": action.position_ms,
+            "label": action.label,
+            "visibility": action.visibility,
+        }
+        for video, actions in sets
+        for action in actions
+    ]
+
+
+def in_one_file(moments: Iterable[Moment], form: str) -> list[Placed]:
+    """Moments of one video in order of their time in it.
+
+    Args:
+        form: what is to be written, for messages.
+
+    Raises:
+        InputError: they are of several videos, or of several halves that have no place in the file.
+    """
+    moments = list(moments)
+    videos = list(dict.fromkeys(moment["video"] for moment in moments))
+    if len(videos) > 1:
+        what = f"there are moments of {len(videos)} videos ({some_of(videos)}), {form} is of one"
+        raise InputError(what, remedy="choose those of one: grep its name in the JSON Lines")
+    placed = [Placed(seconds, moment) for seconds, moment in zip(_seconds(moments), moments, strict=True)]
+    return sorted(placed, key=lambda one: one.seconds)
+
+
+def _seconds(moments: Sequence[Moment]) -> list[float]:
+    video = moments[0]["video"] if moments else ""
+    periods = periods_beside(video) if video else ()
+    halves = {moment["half"] for moment in moments if VIDEO_MS not in moment}
+    if len(halves) > 1 and not periods:
+        what = "has moments of several halves, and nothing says where those lie in the file"
+        raise InputError(what, video or None, "write its periods beside the video, or give one half")
+    found = []
+    for moment in moments:
+        milliseconds = moment.get(VIDEO_MS)
+        if milliseconds is None:
+            own = in_file(periods, moment["half"], moment["position_ms"])
+            milliseconds = moment["position_ms"] if own is None else own
+        found.append(milliseconds / 1000)
+    return found
+
+
+def known_half(moment: Moment) -> int:
+    """The half of a moment, by its video's name where it says nothing itself; else 1."""
+    return half_number(moment["video"], 1) if moment["half"] == IN_FILE else moment["half"]
+
+
+def lost(moments: Iterable[Moment], kept: Iterable[str]) -> list[str]:
+    """What a form has no place for, counted: "3 confidences", "2 of not shown"."""
+    names = {"confidence": "confidences", "visibility": "visibilities", "team": "teams", "video": "videos"}
+    names |= {"half": "halves", VIDEO_MS: "times in the file"}
+    counts: dict[str, int] = {}
+    for moment in moments:
+        for key, value in moment.items():
+            if key not in kept and value not in ("", None, VISIBLE, IN_FILE):
+                counts[key] = counts.get(key, 0) + 1
+    return [f"{number} {names.get(key, key)}" for key, number in counts.items()]

@@ -1,0 +1,137 @@
+"""Moments as a table for spreadsheets (CSV), and back after a person edited it there.
+
+Columns are `COLUMNS`; clock is MM:SS.mmm in the half, seconds the same, video_seconds the time in the file.
+Read are commas, semicolons or tabs between cells, decimal commas, a byte-order mark, and of times either.
+"""
+
+import csv
+from collections.abc import Iterable
+from io import StringIO
+from typing import Any
+
+from comedian.errors import InputError
+from comedian.formats.actions import IN_FILE
+from comedian.formats.clocks import parse_clock
+from comedian.formats.entries import shown
+from comedian.formats.moments import Moment
+
+COLUMNS = (
+    "video",
+    "half",
+    "clock",
+    "seconds",
+    "label",
+    "confidence",
+    "visibility",
+    "team",
+    "video_seconds",
+)
+KEPT = ("video", "half", "position_ms", "label", "confidence", "visibility", "team", "video_ms")
+LONGEST_HEAD = 4096  # characters of the first row
+REMEDY = "name columns in the first row: half, clock or seconds, label"
+
+
+def fits(text: str) -> bool:
+    """Whether the first row names a label and a time."""
+    names = _names(text)
+    return "label" in names and bool({"clock", "seconds", "video_seconds"} & names)
+
+
+def read(text: str, file: str) -> list[Moment]:
+    """Moments of a table.
+
+    Raises:
+        InputError: a row has no label, no time, or a number that is none (with its place).
+    """
+    rows = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=_delimiter(text))
+    rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
+    try:
+        return _moments(rows, file)
+    except csv.Error as error:
+        raise InputError(f"is no table: {error}", f"{file}: line {rows.line_num}", REMEDY) from None
+
+
+def _moments(rows: csv.DictReader, file: str) -> list[Moment]:
+    found = []
+    for row in rows:
+        if any((value or "").strip() for value in row.values() if isinstance(value, str)):
+            try:
+                cells = {key: value or "" for key, value in row.items() if isinstance(key, str)}
+                found.append(_moment(cells))
+            except ValueError as error:
+                raise InputError(str(error), f"{file}: line {rows.line_num}", REMEDY) from None
+    return found
+
+
+def write(moments: Iterable[Moment]) -> str:
+    """The table of some moments."""
+    stream = StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for moment in moments:
+        half = "" if moment["half"] == IN_FILE else moment["half"]
+        seconds = moment["position_ms"] / 1000
+        in_file = moment.get("video_ms")
+        table.writerow(
+            [
+                moment["video"],
+                half,
+                f"{int(seconds // 60):02d}:{seconds % 60:06.3f}",
+                f"{seconds:.3f}",
+                moment["label"],
+                moment.get("confidence", ""),
+                moment.get("visibility", ""),
+                moment.get("team", ""),
+                "" if in_file is None else f"{in_file / 1000:.3f}",
+            ]
+        )
+    return stream.getvalue()
+
+
+def _moment(row: dict[str, str]) -> Moment:
+    cells = {key: value.strip() for key, value in row.items()}
+    in_file = _milliseconds(cells.get("video_seconds", ""))
+    position_ms = _milliseconds(cells.get("seconds", ""))
+    if position_ms is None:
+        position_ms = _milliseconds(cells.get("clock", ""))
+    half = _whole(cells["half"]) if cells.get("half") else IN_FILE
+    if position_ms is None:
+        position_ms, half = in_file, IN_FILE
+    if position_ms is None:
+        raise ValueError("has no time")
+    if not cells.get("label"):
+        raise ValueError("has no label")
+    found: Moment = {"video": cells.get("video", ""), "half": half, "position_ms": position_ms}
+    found["label"] = cells["label"]
+    if cells.get("confidence"):
+        found["confidence"] = _number(cells["confidence"])
+    found |= {key: cells[key] for key in ("visibility", "team") if cells.get(key)}
+    return found if in_file is None or half == IN_FILE else found | {"video_ms": in_file}
+
+
+def _milliseconds(text: str) -> int | None:
+    return round(1000 * parse_clock(text)) if text else None
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise ValueError(f"'half' is {shown(text)}, no whole number")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        raise ValueError(f"'confidence' is {shown(text)}, no number") from None
+
+
+def _delimiter(text: str) -> str:
+    first = text.removeprefix("\ufeff").partition("\n")[0]
+    return max(",;\t", key=first.count)
+
+
+def _names(text: str) -> set[Any]:
+    first = text.removeprefix("\ufeff").partition("\n")[0][:LONGEST_HEAD]
+    cells = next(csv.reader([first], delimiter=_delimiter(text)), [])
+    return {name.strip().lower() for name in cells}
