@@ -40,6 +40,12 @@ def test_every_example_runs(tiny, tmp_path, monkeypatch, capsys):
     assert torch.get_num_threads() == threads
     assert names["result"]["n_games"] == 1
     assert names["scores"].probabilities.shape == (30, 3)
+    assert {line["error"] for line in names["errors"]} <= {"hit", "miss", "duplicate", "wrong class"} | {
+        "wrong place",
+        "false alarm",
+    }
+    assert (tmp_path / "curves.svg").read_text().startswith("<svg")
+    assert names["tuned"].units == "games"
     assert set(names["tasks"]) == {"1/1 1_224p.mkv"}
     assert load_checkpoint("mine.safetensors", "spotter").header.classes == ("Goal", "Foul")
     assert names["loss"].isfinite()
