@@ -9,7 +9,7 @@ import typer
 from ._app import command
 from ._io import SPOTS, games_in, open_output, open_spots, write_spots
 from ._options import by_name
-from ._outputs import refuse_inputs
+from ._outputs import check_output, refuse_inputs
 from ._say import warn
 from ._scoring import GAMES, Fps, LabelsPath, known_metrics
 
@@ -54,7 +54,7 @@ def evaluate(
     from comedian.evaluation.classes import classes_of
     from comedian.evaluation.errors import list_errors
     from comedian.evaluation.metrics import METRICS as KNOWN
-    from comedian.evaluation.pairing import collect, pair, pair_others
+    from comedian.evaluation.pairing import pair, pair_others
     from comedian.evaluation.plot import check_picture
     from comedian.evaluation.plot import plot as pictured
     from comedian.evaluation.study import Asked, study
@@ -65,21 +65,22 @@ def evaluate(
     if plot:
         check_picture(plot)
     outputs = [output, *filter(None, [errors, plot])]
+    for name in outputs:
+        if name != "-":
+            check_output(name)
     wanted = known_metrics(metrics, list(KNOWN))
     given = None if classes is None else read_classes(classes)
     if labels and labels.is_dir():
         refuse_inputs(outputs, official_below(labels))  # before spots that may take hours to come
-    present = games_in(spots, *outputs)
-    with open_spots(spots, "evaluate") as found:
-        videos = collect(found, present, whole=errors is not None)
+    others = None if compare is None else _collected(compare, outputs)
+    videos = _collected(spots, outputs, whole=errors is not None)
     known = Labels(videos, labels, games)
     refuse_inputs(outputs, known.files(None if games else videos))
     results, remarks = pair(videos, known, games is not None)
     names, said = classes_of(results, given)
     other = None
-    if compare:
-        with open_spots(compare, "evaluate") as found:
-            other, more = pair_others(collect(found, games_in(compare, *outputs)), known, results, compare)
+    if others is not None:
+        other, more = pair_others(others, known, results, str(compare))
         said += more
     scores = study(results, names, wanted, fps, Asked(chance, intervals, per_game, other, compare or ""))
     scores["warnings"] = remarks + said + scores["warnings"]
@@ -93,6 +94,15 @@ def evaluate(
             stream.write(pictured(results, names, wanted, fps, other))
     with open_output(output) as stream:
         stream.write(score_table(scores) if table else json.dumps(scores, indent=1) + "\n")
+
+
+def _collected(name: str, outputs: list[str], whole: bool = False):
+    """Spots by video, of all games that results have, if none of the outputs is one of their files."""
+    from comedian.evaluation.pairing import collect
+
+    present = games_in(name, *outputs)
+    with open_spots(name, "evaluate") as found:
+        return collect(found, present, whole)
 
 
 main = command(evaluate, example="spot match.mkv | nms --soft | evaluate --table")

@@ -403,3 +403,11 @@ def test_other_pictures_are_refused_before_anything_is_read(run, tmp_path, monke
     assert f"evaluate: {name}: pictures are drawn as .svg only" in err
     assert "; name it " in err
     assert err.endswith(".svg\n")
+
+
+@pytest.mark.parametrize("option", ["--errors", "--plot", "--output"])
+def test_what_cannot_be_written_is_said_before_spots_are_read(run, file, tmp_path, option):
+    name = "curves.svg" if option == "--plot" else "it"
+    status, out, err = run(tmp_path / "nowhere.jsonl", option, file / "below" / name)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err == f"evaluate: {file}: is not a folder; write somewhere else\n"

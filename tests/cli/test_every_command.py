@@ -242,7 +242,7 @@ def test_a_terminal_is_told_what_is_awaited(name):
         os.close(other_end)
 
 
-@pytest.mark.parametrize("name", [name for name in WRITERS if name not in ("extract-frames", "evaluate")])
+@pytest.mark.parametrize("name", [name for name in WRITERS if name != "extract-frames"])
 def test_output_that_cannot_be_is_said_at_once(name, run, tiny, tmp_path):
     """A folder in the place of the file, and a file in the place of its folder."""
     spots = tmp_path / "spots.jsonl"
