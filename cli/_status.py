@@ -22,6 +22,7 @@ FITS = {  # what takes less memory, by command; training takes a smaller batch
     "tune-nms": "give scores of fewer games",
     "check-data": "check fewer files at once",
     "convert-spots": "convert fewer spots at once",
+    "draw-timeline": "draw fewer matches at once",
     "cut-clips": "cut fewer clips at once",
 }
 NO_MEMORY = re.compile(

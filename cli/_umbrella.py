@@ -18,6 +18,7 @@ COMMANDS = {
     "tune-nms": "suppression settings from saved scores and labels",
     "check-data": "what would go wrong with videos, labels and the like",
     "convert-spots": "spots and labels in other forms, markers for editors",
+    "draw-timeline": "a page of a match, to look at and correct",
     "cut-clips": "from spots and their video to clips and a reel",
 }
 WITHIN = {  # programs of other projects have these names: they run as `comedian NAME` only

@@ -19,6 +19,7 @@ ROOMS = (  # from the ground up
     ("bank",),
     ("spotting",),
     ("training",),
+    ("pages",),
     ("about",),
     ("api",),
     ("cli",),

@@ -1,5 +1,7 @@
 """Clips of an epoch."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -14,7 +16,7 @@ from comedian.data.sampling import (
 )
 from comedian.errors import InputError
 from comedian.formats.games import FRAMES_SUFFIXES, find_games
-from comedian.recipes.stages import SAMPLERS
+from comedian.recipes.stages import Sampler
 from tests.data.make_halves import make_half
 
 
@@ -79,7 +81,7 @@ def test_uniform_windows_hold_both_edges_and_reach_everywhere(halves):
     assert spread(counts) > 1e-4
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", get_args(Sampler))
 def test_windows_longer_than_a_half_are_told(halves, sampler):
     with pytest.raises(InputError, match=r"game b/1_x.h5: has 20 frames, a window needs 32"):
         draw_clips(sampler, halves, 32, 2, np.random.default_rng(0))

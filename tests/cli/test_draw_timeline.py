@@ -1,0 +1,190 @@
+"""draw-timeline as a command: what the page holds, that nothing breaks out of it, its use in a browser."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli.draw_timeline import main
+from comedian.formats.labels import read_label_sets
+from comedian.formats.scores import Scores, write_scores
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def spot(seconds, label="Goal", half=1, confidence=0.5, video="L/S/A - B/{half}_x.mkv", **more) -> dict:
+    name = video.format(half=half)
+    return {"video": name, "half": half, "position_ms": round(1000 * seconds), "label": label} | {
+        "confidence": confidence,
+        **more,
+    }
+
+
+def put(folder: Path, *spots: dict) -> Path:
+    path = folder / "spots.jsonl"
+    path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in spots))
+    return path
+
+
+def data_of(page: Path) -> dict:
+    text = page.read_text()
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+
+
+def test_spots_alone(run, tmp_path):
+    path = put(tmp_path, spot(10, confidence=0.9), spot(20, "Foul"), spot(5, half=2))
+    assert run(main, path, "-o", tmp_path / "a.html") == (
+        0,
+        "",
+        f"draw-timeline: {tmp_path}/a.html: open it in a browser\n",
+    )
+    data = data_of(tmp_path / "a.html")
+    assert data["classes"] == ["Foul", "Goal"]
+    assert data["game"] == "L/S/A - B"
+    assert [half["number"] for half in data["halves"]] == [1, 2]
+    assert sorted(data["items"]) == [
+        [0, 10, 1, 0.9, "spot", False],
+        [0, 20, 0, 0.5, "spot", False],
+        [1, 5, 1, 0.5, "spot", False],
+    ]
+    text = (tmp_path / "a.html").read_text()
+    assert "http" not in text.replace("http-equiv", "")
+    assert text.count("<script") == 2
+
+
+def test_labels_tell_hits_misses_and_false_alarms(run, tmp_path):
+    labels = tmp_path / "labels.json"
+    actions = [{"half": 1, "position_ms": 1000 * seconds, "label": "Goal"} for seconds in (11, 100)]
+    labels.write_text(json.dumps(actions))
+    path = put(tmp_path, spot(10, confidence=0.9), spot(300))
+    assert run(main, path, "--labels", labels, "-o", tmp_path / "a.html", "-q") == (0, "", "")
+    data = data_of(tmp_path / "a.html")
+    assert {(item[1], item[4], item[5]) for item in data["items"]} == {
+        (11, "hit", True),
+        (100, "miss", True),
+        (300, "false alarm", False),
+    }
+    assert data["about"] == "3 moments, 2 labels"
+    run(main, path, "--labels", labels, "--tolerance", 1, "-o", tmp_path / "a.html", "-q")
+    assert [item[4] for item in data_of(tmp_path / "a.html")["items"]].count("miss") == 2
+
+
+def test_scores_are_lanes(run, tmp_path):
+    probabilities = np.random.default_rng(0).random((5400, 3), np.float32)
+    half = Scores("L/S/A - B/1_x.mkv", 1, np.arange(5400) + 0.25, probabilities)
+    write_scores(tmp_path / "s.h5", [half], ("Goal", "Corner", "Foul"), "{}")
+    assert (
+        run(main, put(tmp_path, spot(10)), "--scores", tmp_path / "s.h5", "-o", tmp_path / "a.html")[0] == 0
+    )
+    data = data_of(tmp_path / "a.html")
+    assert data["classes"] == ["Corner", "Foul", "Goal"]
+    found = np.frombuffer(base64.b64decode(data["halves"][0]["scores"]), np.uint8).reshape(-1, 3)
+    assert np.abs(found[:, [2, 0, 1]] / 255 - probabilities).max() <= 0.5 / 255 + 1e-6
+    assert data["halves"][0]["length"] == 5399.25
+
+
+def test_ninety_minutes_of_17_classes_stay_small(run, tmp_path):
+    names = tuple(f"class {number}" for number in range(17))
+    rng = np.random.default_rng(0)
+    halves = [
+        Scores(f"L/S/G/{half}_x.mkv", half, np.arange(2700) + 0.25, rng.random((2700, 17), np.float32))
+        for half in (1, 2)
+    ]
+    write_scores(tmp_path / "s.h5", halves, names, "{}")
+    times = rng.integers(0, 2700, 20_000).tolist()
+    spots = [
+        spot(int(at), names[at % 17], 1 + at % 2, float(at) / 2700, "L/S/G/{half}_x.mkv") for at in times
+    ]
+    run(main, put(tmp_path, *spots), "--scores", tmp_path / "s.h5", "-o", tmp_path / "a.html", "-q")
+    assert (tmp_path / "a.html").stat().st_size < 1_000_000
+    assert data_of(tmp_path / "a.html")["about"] == "4000 of 20000 moments"
+
+
+def test_several_matches_want_a_folder(run, tmp_path):
+    path = put(tmp_path, spot(1, video="L/S/A/{half}_x.mkv"), spot(2, video="L/S/B/{half}_x.mkv"))
+    assert "there are 2 matches; name a folder: -o pages/" in run(main, path, "-o", tmp_path / "a.html")[2]
+    assert run(main, path, "-o", f"{tmp_path}/pages/", "-q") == (0, "", "")
+    assert sorted(page.name for page in (tmp_path / "pages").iterdir()) == ["L_S_A.html", "L_S_B.html"]
+
+
+def test_nothing_breaks_out_of_the_page(run, tmp_path):
+    odd = "</script><script>alert(1)</script>"
+    path = put(tmp_path, spot(1, odd, video="L/S/<b>&/{half}_x.mkv"))
+    run(main, path, "-o", tmp_path / "a.html", "-q")
+    text = (tmp_path / "a.html").read_text()
+    assert text.count("<script") == 2
+    assert "<b>" not in text
+    assert data_of(tmp_path / "a.html")["classes"] == [odd]
+
+
+def test_a_match_in_one_file_and_its_video(run, tmp_path):
+    (tmp_path / "m ä.mkv").write_bytes(b"x")
+    video = str(tmp_path / "m ä.mkv")
+    path = put(
+        tmp_path,
+        spot(1, video=video, video_ms=31_000),
+        spot(2, half=2, video=video, video_ms=3_727_000),
+    )
+    run(main, path, "-o", tmp_path / "a.html", "-q")
+    halves = data_of(tmp_path / "a.html")["halves"]
+    assert [(half["start"], half["src"]) for half in halves] == [
+        (30, "m%20%C3%A4.mkv"),
+        (3725, "m%20%C3%A4.mkv"),
+    ]
+
+
+def test_no_spot_is_no_page(run, tmp_path):
+    status, out, err = run(main, put(tmp_path), "-o", tmp_path / "a.html")
+    assert (status, out, err) == (0, "", "draw-timeline: no spot and no score: nothing to draw\n")
+    assert not (tmp_path / "a.html").exists()
+
+
+# What a person does, put behind the page's own script; the corrected labels become the page's title.
+CORRECT = """
+<script>
+$$("rows").rows[0].querySelector("button").click(); actions.accept();
+step(1); actions.remove(); step(1); actions.later(); actions.accept();
+$$("relabel").value = "Foul"; $$("relabel").onchange();
+actions.add(); actions.undo();
+document.body.innerHTML = "<pre id=out></pre>";
+document.getElementById("out").textContent = JSON.stringify([own(), soccernet()]);
+</script>
+</body>"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+def test_correcting_in_a_browser(run, tmp_path):
+    """Accept the first, delete the second, move and relabel the third; an addition is undone."""
+    path = put(tmp_path, spot(10), spot(20), spot(30), spot(5, "Foul", half=2))
+    run(main, path, "-o", tmp_path / "a.html", "-q")
+    text = (tmp_path / "a.html").read_text()
+    (tmp_path / "b.html").write_text(text.replace("</body>", CORRECT))
+    words = [
+        BROWSER,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path}/profile",
+    ]
+    words += ["--virtual-time-budget=3000", "--dump-dom", f"file://{tmp_path}/b.html"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    shown = re.search(r'<pre id="out">(.*?)</pre>', done.stdout, re.S)
+    assert shown, done.stderr[-2000:]
+    own, official = json.loads(shown[1])
+    assert [(one["half"], one["position_ms"], one["label"]) for one in own] == [
+        (1, 10_000, "Goal"),
+        (1, 30_200, "Foul"),
+    ]
+    assert official["UrlLocal"] == "L/S/A - B"
+    for name, content in (("own.json", own), ("Labels-v2.json", official)):
+        (tmp_path / name).write_text(json.dumps(content))
+        (actions,) = read_label_sets(tmp_path / name).values()
+        assert [(one.half, one.position_ms, one.label) for one in actions] == [
+            (1, 10_000, "Goal"),
+            (1, 30_200, "Foul"),
+        ]
