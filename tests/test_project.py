@@ -141,3 +141,8 @@ def options_of(name: str) -> set[str]:
 
 def told_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+
+
+def test_provenance_tells_the_command_line(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/spot", "a b.mkv", "-o", "x"])
+    assert json.loads(provenance())["command"] == "spot 'a b.mkv' -o x"

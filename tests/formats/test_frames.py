@@ -175,3 +175,15 @@ def test_only_a_whole_file_made_alike_is_kept(tmp_path):
         assert whole_frames_file(path, **{**alike, key: other}) is None, key
     video.write_bytes(b"x" * 11)
     assert whole_frames_file(path, **alike) is None, "another video by the same name"
+
+
+@pytest.mark.parametrize("name", ["seconds", "offset"])
+def test_frames_that_run_backwards_are_damage(tmp_path, name):
+    path = tmp_path / "a.h5"
+    write(path, pictures(5))
+    with h5py.File(path, "r+") as file:
+        values = file[name][()]
+        values[1:3] = values[2], values[1]
+        file[name][...] = values
+    with pytest.raises(InputError, match="frames are not where they should be"):
+        FramesFile(path)

@@ -17,7 +17,7 @@ from comedian.errors import InputError
 from comedian.formats import hdf5
 from comedian.formats.bank import Bank
 from comedian.formats.frames import FramesFile
-from comedian.formats.hdf5 import AROUND_BYTES, Kind, kind_of, new_hdf5, open_hdf5
+from comedian.formats.hdf5 import AROUND_BYTES, Kind, kind_of, new_hdf5, open_hdf5, read_array
 from comedian.formats.scores import ScoresFile
 
 ROOM = 1 << 12  # bytes that a file may have
@@ -186,3 +186,28 @@ def test_attributes_of_lists_are_not_read(tiny, tmp_path):
         file.attrs.create("fps", lists, dtype=h5py.vlen_dtype(np.int64))
     with pytest.raises(InputError, match="fps is neither a number nor text"):
         FramesFile(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (100,), "compression": "gzip"}])
+def test_what_is_read_may_be_compressed_and_may_not_claim_more_than_there_is(tmp_path, options):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("rows", data=np.zeros(10_000, np.float32), **options)
+        file.create_dataset("none", (10**9,), np.float32, chunks=(1000,))
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert not read_array(file, "rows", (None,), "f").any()
+        with pytest.raises(ValueError, match="none claims 4000000000 bytes, the file holds 0 of it"):
+            read_array(file, "none", (None,), "f")
+
+
+def test_a_heap_at_the_end_of_a_large_file_is_looked_at(tiny, tmp_path):
+    data = bytearray(tiny.half.read_bytes())
+    at = data.index(b"GCOL\x01\0\0\0")
+    heap = data[at : at + 4096]
+    heap[16:32] = bytes(16)  # a first object without length
+    large = tmp_path / "large.h5"
+    large.write_bytes(tiny.half.read_bytes() + bytes(3 << 20) + heap)
+    with pytest.raises(ValueError, match="a heap of its strings has no end"):
+        hdf5._check_heaps(large)
+    large.write_bytes(tiny.half.read_bytes() + heap + bytes(3 << 20))
+    with pytest.raises(ValueError, match="a heap of its strings has no end"):
+        hdf5._check_heaps(large)

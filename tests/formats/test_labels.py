@@ -45,6 +45,7 @@ def test_own_form_as_array_and_as_lines(tmp_path):
     assert read_labels(put(tmp_path, "\n".join(lines))) == ACTIONS
     assert read_labels(put(tmp_path, f"\n{lines[0]}\n\n{lines[1]}\n")) == ACTIONS
     assert read_labels(put(tmp_path, lines[0] + "\n")) == ACTIONS[:1]
+    assert read_labels(put(tmp_path, "\n".join(lines + lines[:1]))) == [*ACTIONS, ACTIONS[0]]
     assert read_labels(put(tmp_path, json.dumps(OWN, indent=2))) == ACTIONS
     assert read_labels(put(tmp_path, "[]")) == []
 
