@@ -10,7 +10,7 @@ from comedian.data.check_media import Media, Seen
 from comedian.data.findings import Finding, of_error
 from comedian.errors import InputError
 from comedian.formats.actions import Action, in_halves
-from comedian.formats.labels import counts_frames, read_label_sets
+from comedian.formats.labels import counts_frames, ends_in, read_label_sets
 from comedian.formats.lookup import Labels, check_half_known, labels_beside
 from comedian.formats.naming import Parts
 
@@ -36,6 +36,7 @@ class Labelled:
         self.in_frames: list[Seen] = []
         self.names: dict[str | Path, Counter] = {}
         self._done: set[Path] = set()
+        self._forms: dict[Path, bool] = {}  # labels files, and whether they count frames
 
     def findings(self, files: Iterable[Path], named: Collection[Path]) -> Iterator[Finding]:
         """Look at the labels of what was seen, then at labels files of nothing that was.
@@ -76,6 +77,7 @@ class Labelled:
     def _beside(self) -> Iterator[Finding]:
         """Labels beside the videos, if there are any."""
         found: dict[Path, list[Seen]] = {}
+        shown: dict[Path, Path] = {}
         bare = []
         for half in self._media.seen:
             try:
@@ -83,10 +85,14 @@ class Labelled:
             except InputError as error:
                 yield of_error(error, half.video)
                 continue
-            found.setdefault(file, []).append(half) if file else bare.append(half)
+            if file is None:
+                bare.append(half)
+                continue
+            file = shown.setdefault(file.resolve(), file)  # of videos and their frames the same
+            found.setdefault(file, []).append(half)
         for file, halves in found.items():
             try:
-                known = Labels([half.video for half in halves])
+                known = Labels([halves[0].video])
             except InputError as error:
                 yield of_error(error, file)
                 continue
@@ -98,7 +104,7 @@ class Labelled:
         self, place: str | Path, known: Labels, game: Parts, halves: list[Seen]
     ) -> Iterator[Finding]:
         """The labels of one game."""
-        files = known.files([half.video for half in halves])
+        files = known.files([halves[0].video])
         self._done.update(file.resolve() for file in files)
         file = files[-1] if files and Path(place).is_dir() else place
         try:
@@ -107,28 +113,37 @@ class Labelled:
             for half in halves:
                 if half.start_ms is None:
                     check_half_known(half.video, [half.half], actions)
-            if any(map(counts_frames, files)):
+            if any(self._counts_frames(file) for file in files):
                 self.in_frames += halves
         except InputError as error:
             yield of_error(error, file)
             return
         yield from _owners(halves)
         self.halves += halves
-        ends = {half.half: half.end_seconds for half in halves}
+        ends = {half.half: half.end_seconds for half in reversed(halves)}  # where several, of the first
         if any(half.is_one_of_two for half in halves):  # the others' labels are for videos elsewhere
             actions = [action for action in actions if action.half in ends]
         yield from self._look(file, actions, ends)
+
+    def _counts_frames(self, file: Path) -> bool:
+        """Whether a labels file, which may be for many games, says when actions are in frame numbers."""
+        if file not in self._forms:
+            self._forms[file] = counts_frames(file)
+        return self._forms[file]
 
     def _alone(self, path: Path) -> Iterator[Finding]:
         """A labels file whose video was not seen."""
         self._done.add(path.resolve())
         try:
-            sets = read_label_sets(path)
+            sets, known = read_label_sets(path), ends_in(path)
         except InputError as error:
             yield of_error(error, path)
             return
         for video, actions in sets.items():
-            yield from self._look(f"{path}, {video}" if video else path, in_halves(actions, {}), {})
+            actions = in_halves(actions, {})
+            ends = {action.half: known[video] for action in actions if video in known}
+            if actions or len(sets) == 1:  # of several videos some may well show nothing
+                yield from self._look(f"{path}, {video}" if video else path, actions, ends)
 
     def _look(self, file: str | Path, actions: list[Action], ends: dict[int, float]) -> Iterator[Finding]:
         self._media.looked["labels file"] = len(self._done)

@@ -4,6 +4,7 @@ Of SoccerNet's actions its converter keeps `"comment": "home; not shown"`.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,15 @@ def _read(videos: list, file: str) -> Iterator[tuple[str, list[Action]]]:
     for number, (name, video) in enumerate(zip(names, videos, strict=True), 1):
         read = partial(_action, video)
         yield name, read_entries(video["events"], read, f"{file}: video {number}, event", NAME)
+
+
+def ends_of(content: list) -> dict[str, float]:
+    """Where videos end, in seconds, as far as a file that was read without an error tells."""
+    found: dict[str, float] = {}
+    for video in content:
+        with suppress(KeyError, ValueError, ZeroDivisionError):  # it need not
+            found[video["video"]] = number_in(video, "num_frames") / number_in(video, "fps")
+    return found
 
 
 def _name(video: dict) -> str:

@@ -77,6 +77,12 @@ def sets_of(content: Any, file: str | Path) -> Sets:
     return _form(content, file).read(content, str(file))
 
 
+def ends_in(path: str | Path) -> dict[str, float]:
+    """Where the videos that a labels file names end, in seconds, if it tells; raises as `read_labels`."""
+    content = _load(Path(path))
+    return e2e.ends_of(content) if _form(content, path) is e2e.LABELS else {}
+
+
 def _read(path: Path) -> Sets:
     text = _text(path)
     for fits, read in TEXT_FORMS:

@@ -376,6 +376,27 @@ def test_scores_that_cannot_be(tmp_path):
     assert "row 3 of probabilities holds 1.5; make it again with spot --scores" in only(found(path))
 
 
+def test_videos_and_their_frames_share_their_labels(tiny, games, tmp_path):
+    """Said once, whatever the videos are called by."""
+    frames = tmp_path / "frames" / GAMES[0] / "1_224p.h5"
+    write_tiny_frames(frames, games / GAMES[0] / "1_224p.mkv", 1, seed=1)
+    rewrite(labels_of(games), lambda item: item | {"visibility": "Visible"})
+    relative = Path(os.path.relpath(games))
+    lines = found(relative, frames)
+    assert [line for line in lines if "visibility" in line] == lines[:1]
+    assert len(lines) == 1
+
+
+def test_labels_that_tell_where_their_videos_end(tmp_path):
+    """E2E-Spot's do; one of several videos may show nothing."""
+    path = tmp_path / "labels.json"
+    late = {"video": "a", "num_frames": 250, "fps": 25, "events": [{"frame": 300, "label": "Goal"}]}
+    path.write_text(json.dumps([late, late | {"video": "b", "events": []}]))
+    path.write_text(json.dumps([late, late | {"video": "b", "events": [], "fps": 0, "num_frames": None}]))
+    line = only(found(path))
+    assert f"{path}, a: 1 label past the end of half 1 (00:10), the last at 00:12" in line
+
+
 def test_what_is_told_in_vain_is_said(tiny, tmp_path):
     lines = found(tiny.list, root=tiny.videos, features_fps=2.0)
     assert lines == ["--features-fps: note: has no effect: there is no feature file; name some"]
