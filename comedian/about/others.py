@@ -69,7 +69,7 @@ def labels(path: Path) -> dict[str, Any]:
     actions = [action for some in sets.values() for action in some]
     halves = Counter("in the file" if one.half == IN_FILE else f"half {one.half}" for one in actions)
     return {
-        "form": form_of(path).name,
+        "form": form_of(path),
         "labels": len(actions),
         "classes": dict(Counter(action.label for action in actions).most_common()),
         "halves": dict(halves),

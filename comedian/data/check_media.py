@@ -81,7 +81,7 @@ class Media:
         if found.damage:
             yield Finding(path, found.damage, "get it again, or go on with what is there")
         one_of_two = by_itself and half_number(path, 0) > 0
-        uneven = found.uneven_fraction if found.is_variable else 0.0
+        uneven = found.uneven_fraction if found.is_variable and not found.damage else 0.0
         for part in whole.halves:
             start_ms, end_ms = (part.period.start_ms, part.period.end_ms) if part.period else (None, None)
             end_seconds = found.end_seconds if end_ms is None else min(end_ms / 1000, found.end_seconds)

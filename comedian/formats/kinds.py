@@ -10,11 +10,12 @@ from comedian.errors import InputError
 from comedian.formats import bank, frames, scores
 from comedian.formats.features import MAGIC as NPY_MAGIC
 from comedian.formats.hdf5 import kind_of as hdf5_format
-from comedian.formats.labels import FORMS
+from comedian.formats.labels import FORMS, text_form
 from comedian.formats.naming import VIDEO_SUFFIXES
 from comedian.formats.periods import SUFFIX as PERIODS_SUFFIX
 from comedian.formats.soccernet import RESULTS_NAME
 from comedian.formats.soccernet_labels import LABELS_NAMES
+from comedian.formats.text import UTF8_MARK
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"  # HDF5 File Format Specification, II.A
 ZIP_MAGIC = b"PK\x03\x04"
@@ -48,6 +49,7 @@ NAMED = {  # where the content does not tell
     ".zip": "results",
     **dict.fromkeys((".safetensors", ".pt", ".pth", ".ckpt", ".bin"), "weights"),
 }
+TEXT_SUFFIXES = {".csv", ".tsv", ".xml"}  # of labels that are no JSON
 START_BYTES = 1 << 16
 JSON_BYTES = 1 << 28  # of one JSON value that are read to see what it is
 
@@ -102,14 +104,14 @@ def _of_zip(path: Path) -> str | None:
 
 def _of_text(path: Path, start: bytes) -> str | None:
     """JSON of ours or of others, by its first line or else by all of it."""
-    first = next((line for line in start.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()), b"")
+    first = next((line for line in start.removeprefix(UTF8_MARK).splitlines() if line.strip()), b"")
     content = _json(first)
     if (
         content is None
-        and start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+        and start.lstrip(UTF8_MARK + b" \t\r\n")[:1] in (b"{", b"[")
         and path.stat().st_size <= JSON_BYTES
     ):
-        content = _json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        content = _json(path.read_bytes().removeprefix(UTF8_MARK))
     if isinstance(content, dict) and {"position_ms", "video_ms"} & content.keys():
         return "spots" if "confidence" in content else "labels"
     if path.name in (*LABELS_NAMES, RESULTS_NAME):
@@ -120,7 +122,17 @@ def _of_text(path: Path, start: bytes) -> str | None:
         return "results"
     if content is not None and any(form.fits(content) for form in FORMS):
         return "labels"
+    if path.suffix.lower() in TEXT_SUFFIXES and path.stat().st_size <= JSON_BYTES and _is_labels(path):
+        return "labels"
     return "spots" if path.suffix.lower() == ".jsonl" else None
+
+
+def _is_labels(path: Path) -> bool:
+    """Whether a text that is no JSON holds labels."""
+    try:
+        return text_form(path.read_bytes().removeprefix(UTF8_MARK).decode()) is not None
+    except ValueError:
+        return False
 
 
 def _tables(path: Path) -> set[str]:

@@ -19,9 +19,9 @@ FORMS = (
     own_labels.LABELS,
 )  # the first that fits reads a file
 TEXT_FORMS = (  # and what is no JSON
-    (sportscode.fits, sportscode.read),
-    (spreadsheet.fits, spreadsheet.read),
-    (losslesscut.fits_csv, losslesscut.read_csv),
+    ("Sportscode's XML", sportscode.fits, sportscode.read),
+    ("a spreadsheet's CSV", spreadsheet.fits, spreadsheet.read),
+    ("LosslessCut's CSV", losslesscut.fits_csv, losslesscut.read_csv),
 )
 REMEDY = f"give {', '.join(form.name for form in FORMS[:-1])}, or {FORMS[-1].name}"
 
@@ -47,15 +47,20 @@ def read_label_sets(path: str | Path) -> dict[str, list[Action]]:
     return sets
 
 
-def form_of(path: str | Path) -> Form:
-    """The form of a labels file in JSON; raises as `read_labels`."""
-    return _form(parse(_text(Path(path)), path), path)
+def form_of(path: str | Path) -> str:
+    """The name of a labels file's form; raises as `read_labels`."""
+    text = _text(Path(path))
+    return text_form(text) or _form(parse(text, path), path).name
+
+
+def text_form(text: str) -> str | None:
+    """The name of a form that is no JSON, if a text is of one."""
+    return next((name for name, fits, _ in TEXT_FORMS if fits(text)), None)
 
 
 def counts_frames(path: str | Path) -> bool:
     """Whether a labels file says when actions are in frame numbers; raises as `read_labels`."""
-    text = _text(Path(path))
-    return not any(fits(text) for fits, _ in TEXT_FORMS) and _form(parse(text, path), path) is e2e.LABELS
+    return form_of(path) == e2e.LABELS.name
 
 
 def parse(text: str, file: str | Path) -> Any:
@@ -79,13 +84,12 @@ def sets_of(content: Any, file: str | Path) -> Sets:
 
 def ends_in(path: str | Path) -> dict[str, float]:
     """Where the videos that a labels file names end, in seconds, if it tells; raises as `read_labels`."""
-    content = _load(Path(path))
-    return e2e.ends_of(content) if _form(content, path) is e2e.LABELS else {}
+    return e2e.ends_of(parse(_text(Path(path)), path)) if counts_frames(path) else {}
 
 
 def _read(path: Path) -> Sets:
     text = _text(path)
-    for fits, read in TEXT_FORMS:
+    for _, fits, read in TEXT_FORMS:
         if fits(text):
             return [(moment["video"], [_action(moment)]) for moment in read(text, str(path))]
     return sets_of(parse(text, path), path)

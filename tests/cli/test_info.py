@@ -137,6 +137,9 @@ def test_labels(told, tiny, tmp_path):
     assert (found["kind"], found["form"], found["labels"]) == ("labels", "SoccerNet's Labels-v2.json", 10)
     assert found["halves"] == {"half 1": 5, "half 2": 5}
     assert found["visibility"] == {"visible": 8, "not shown": 2}
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("half,clock,label\n1,1:00,Goal\n")
+    assert (told(sheet)["form"], told(sheet)["labels"]) == ("a spreadsheet's CSV", 1)
     path = tmp_path / "own.jsonl"
     path.write_text('{"video": "a.mkv", "video_ms": 5, "label": "x"}\n' * 2)
     found = told(path)

@@ -192,7 +192,8 @@ def test_videos_that_are_none_or_cut(games, tmp_path):
 def test_damage_within_pictures_is_seen_with_decode(tmp_path):
     path = encode(tmp_path / "match.mkv", steady(3000), b_frames=0)
     data = bytearray(path.read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 400] = b"\x55" * 400
+    for place in range(len(data) // 4, len(data) - 500, 500):
+        data[place : place + 20] = b"\x55" * 20
     path.write_bytes(data)
     assert "damaged" in only(found(path, decode=True))
 
@@ -395,6 +396,14 @@ def test_labels_that_tell_where_their_videos_end(tmp_path):
     path.write_text(json.dumps([late, late | {"video": "b", "events": [], "fps": 0, "num_frames": None}]))
     line = only(found(path))
     assert f"{path}, a: 1 label past the end of half 1 (00:10), the last at 00:12" in line
+
+
+def test_labels_of_a_spreadsheet(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("half;clock;label\n1;02:00,5;Goal\n1;03:00;goal\n", encoding="utf-8-sig")
+    check = Check()
+    assert "names that are no classes: 'goal' (is 'Goal' meant?)" in str(*check.findings([path]))
+    assert check.looked["label"] == 2
 
 
 def test_what_is_told_in_vain_is_said(tiny, tmp_path):

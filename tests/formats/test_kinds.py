@@ -84,6 +84,21 @@ def test_names_tell_of_what_is_damaged(tmp_path):
         assert kind_of(tmp_path / name) == kind, name
 
 
+def test_labels_that_are_no_json(tmp_path):
+    texts = {
+        "a.csv": "half,clock,label\n1,1:00,Goal\n",
+        "b.csv": "a,b\n1,2\n",
+        "a.xml": "<file><ALL_INSTANCES><instance/></ALL_INSTANCES></file>",
+        "b.csv.txt": "half,clock,label\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    kinds = [kind_of(tmp_path / name) for name in texts]
+    assert kinds == ["labels", None, "labels", "list"]
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe")
+    assert kind_of(tmp_path / "a.csv") is None
+
+
 def test_settings_of_suppression_are_no_recipe(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text('[default]\nkind = "soft"\n[classes.Goal]\nthreshold = 0.5\n')
