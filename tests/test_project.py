@@ -28,7 +28,7 @@ def test_the_sets_agree():
     assert set(SCRIPTS) == {"comedian", *COMMANDS}
     assert {path.name for path in (ROOT / "bin").iterdir()} == set(SCRIPTS)
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
-    others = "README experiments formats library performance recipes reliability security".split()
+    others = "README tutorial experiments formats library performance recipes reliability security".split()
     assert pages == {*COMMANDS, *WITHIN, *others}
 
 
