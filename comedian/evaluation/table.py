@@ -9,18 +9,17 @@ PRESENT = "a_mAP_present_classes"
 def score_table(result: dict) -> str:
     """Plain text from `study.study`: the means, a line a class, a line a game, and a comparison, if any."""
     columns = _columns(result)
-    counts = next(iter(result["metrics"].values()))["per_delta"]
+    unshown = next(iter(result["metrics"].values()))["per_delta"]["n_targets_unshown"]
     rows = []
     for label in result["classes"]:
-        visible, unshown = counts["n_targets_visible"][label], counts["n_targets_unshown"][label]
         cells = [_cell(part.get("a_mAP_per_class", {}).get(label)) for _, part in columns]
-        rows.append([label, str(visible + unshown), str(unshown), *cells])
+        rows.append([label, str(_labels(result, label)), str(unshown[label]), *cells])
     header = ["class", "labels", "unshown", *(title for title, _ in columns)]
     blocks = [_lay_out([header], _means(result, columns), rows)]
     if "games" in result:
         blocks.append(_games(result))
     if "comparison" in result:
-        blocks.append(_comparison(result["comparison"]))
+        blocks.append(_comparison(result))
     return "\n".join(blocks)
 
 
@@ -36,9 +35,10 @@ def _columns(result: dict) -> list[tuple[str, dict]]:
 
 def _means(result: dict, columns: Sequence[tuple[str, dict]]) -> list[list[str]]:
     """The lines above the classes; the one that classes without labels don't lower comes first."""
+    number = len(result["classes"])
     lines = {
         "mean of classes with labels": PRESENT,
-        f"mean of {len(result['classes'])} classes": "a_mAP",
+        f"mean of {number} {'class' if number == 1 else 'classes'}": "a_mAP",
         "mean, visible actions": "a_mAP_visible",
         "mean, unshown actions": "a_mAP_unshown",
     }
@@ -55,13 +55,27 @@ def _games(result: dict) -> str:
     return "each game, mean of its classes with labels\n\n" + _lay_out([header], rows)
 
 
-def _comparison(found: dict) -> str:
+def _comparison(result: dict) -> str:
+    """The means by each metric, and below them each class with labels by the first one."""
+    found = result["comparison"]
+    first = next(iter(found["metrics"]))
     header = ["mean of classes with labels", "these", "other", "difference", "95 %", "p"]
     rows = [
         [name, *(_cell(part[PRESENT][key]) for key in part[PRESENT]), _cell(part["p"])]
         for name, part in found["metrics"].items()
     ]
-    return f"against {found['other']}\n\n" + _lay_out([header], rows) + f"\n{found['test']}\n"
+    classes = [
+        [f"{first}, {label}", *map(_cell, pair.values()), "", ""]
+        for label, pair in found["metrics"][first]["a_mAP_per_class"].items()
+        if _labels(result, label)
+    ]
+    return f"against {found['other']}\n\n" + _lay_out([header], rows, classes) + f"\n{found['test']}\n"
+
+
+def _labels(result: dict, label: str) -> int:
+    """How many labels of a class there are."""
+    counts = next(iter(result["metrics"].values()))["per_delta"]
+    return counts["n_targets_visible"][label] + counts["n_targets_unshown"][label]
 
 
 def _cell(value: Any) -> str:

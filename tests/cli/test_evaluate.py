@@ -351,6 +351,9 @@ def test_other_spots_are_compared_on_the_same_games(run, file, tmp_path):
     status, out, _ = run(file, "--compare", tmp_path / "worse.jsonl", "--table")
     assert "paired permutation test, all 8 swaps of games between both" in out
     assert f"against {tmp_path / 'worse.jsonl'}" in out
+    goal = next(line for line in out.splitlines() if line.startswith("tight, Goal "))
+    pair = found["a_mAP_per_class"]["Goal"]
+    assert goal.split()[2:] == [f"{value:.4f}" for value in pair.values()]
 
 
 def test_other_spots_of_other_games(run, file, tmp_path):
