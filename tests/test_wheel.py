@@ -66,9 +66,10 @@ def test_it_holds_every_module_preset_and_mark(wheel):
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "comedian").rglob("*.py")}
     commands = {f"comedian/cli/{path.name}" for path in (ROOT / "cli").glob("*.py")}
     presets = {str(path.relative_to(ROOT)) for path in (ROOT / "comedian").rglob("*.toml")}
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "comedian/pages").iterdir() if path.is_file()}
     assert len(modules) > 80
     assert len(presets) >= 4
-    wanted = modules | commands | presets | {"comedian/py.typed"}
+    wanted = modules | commands | presets | pages | {"comedian/py.typed"}
     assert not wanted - names
     inside = {name for name in names if not name.startswith(f"comedian-{VERSION}.dist-info/")}
     assert inside == wanted, "and nothing else"
