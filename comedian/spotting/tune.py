@@ -114,11 +114,10 @@ def tune(
     comparison = compare(*_out_of_fold(found, folds), present, ROWS)
     gained = comparison["metrics"]["tight"][KEY]["difference"] > 0
     settings = _settings(_choose(found, np.arange(len(units))), present) if gained else Settings(USUAL)
-    remarks = (
-        [f"labels outside the scores' classes do not count: {quoted(others, classes)}"] if others else []
-    )
     labels = dict(zip(present, found.labels.sum(axis=0).tolist(), strict=True))
-    remarks += _remarks(kind, len(units), labels)
+    remarks = _remarks(kind, len(units), labels)
+    if others:
+        remarks.append(f"labels outside the scores' classes do not count: {quoted(others, classes)}")
     num_folds = len(set(folds.tolist()))
     return Tuned(settings, gained, comparison, labels, kind, len(units), num_folds, remarks)
 
@@ -129,7 +128,8 @@ def summary(tuned: Tuned) -> str:
     pair = found[KEY]
     low, high = pair["interval"]
     each = "leaving out one" if tuned.folds == tuned.number else f"in {tuned.folds} parts"
-    verdict = "" if tuned.gained else ": no gain, so these are the usual settings"
+    verdict = ": which may be chance" if low <= 0 else ""
+    verdict = verdict if tuned.gained else ": no gain, so these are the usual settings"
     return (
         f"out of fold ({tuned.number} {tuned.units}, {each}) tight a-mAP {pair['other']:.4f} -> "
         f"{pair['these']:.4f}, {pair['difference']:+.4f} (95 % {low:+.4f} to {high:+.4f}, p "

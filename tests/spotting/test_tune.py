@@ -1,6 +1,7 @@
 """Suppression settings that are chosen on some games and measured on others."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -217,7 +218,7 @@ def test_labels_of_no_class_are_refused_and_others_said(games):
     ):
         tune(games, ("echo", "crowd", "x", "y"), known(games))
     tuned = tune(games, ("Echo", "x", "y", "z"), known(games))
-    assert tuned.remarks[0] == "labels outside the scores' classes do not count: 'Crowd', 'Rare'"
+    assert tuned.remarks[-1] == "labels outside the scores' classes do not count: 'Crowd', 'Rare'"
     assert list(tuned.labels) == ["Echo"]
 
 
@@ -237,6 +238,13 @@ def test_halves_without_scores_do_not_count(games):
         label: sum(action.label == label for game in expected for action in game.actions)
         for label in ("Echo", "Crowd", "Rare")
     }
+
+
+def test_a_gain_that_may_be_chance_is_called_so(tuned):
+    assert "chance" not in summary(tuned)
+    tuned = deepcopy(tuned)
+    tuned.comparison["metrics"]["tight"]["a_mAP_present_classes"]["interval"] = [-0.01, 0.2]
+    assert summary(tuned).endswith(": which may be chance")
 
 
 def test_the_same_again(games, tuned):
