@@ -21,6 +21,8 @@ FITS = {  # what takes less memory, by command; training takes a smaller batch
     "evaluate": "score fewer games at once",
     "tune-nms": "give scores of fewer games",
     "check-data": "check fewer files at once",
+    "comedian info": "end other programs",
+    "comedian diff": "end other programs",
     "convert-spots": "convert fewer spots at once",
     "draw-timeline": "draw fewer matches at once",
     "cut-clips": "cut fewer clips at once",

@@ -163,6 +163,7 @@ def test_classes_nobody_labelled_are_named_by_a_setting_that_works(train, tmp_pa
 )
 def test_want_of_memory_is_told_with_what_takes_less(error):
     assert _in_words(error, "distill") == ("out of memory; lower --batch-size, or take a smaller --recipe")
+    assert "--batch-size" not in _in_words(error, "comedian diff")
     for name in COMMANDS:
         option = re.search(r"--[a-z-]+", _in_words(error, name))
         assert option is None or option[0] in help_of(name)
