@@ -1,15 +1,28 @@
 """convert-spots: from any form of spots and labels to any other."""
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from comedian.formats.convert import INPUTS, OUTPUTS, Ways, of_text, output_form, read_moments
-from comedian.formats.moments import lost
+from comedian.formats.convert import (
+    INPUTS,
+    OUTPUTS,
+    Ways,
+    ignored,
+    of_stream,
+    output_form,
+    read_moments,
+    remarks,
+)
+from comedian.formats.labels_out import as_spots
+from comedian.formats.soccernet import write_soccernet
+from comedian.formats.spots import spots_files
 
 from ._app import command
 from ._io import open_input, open_output
+from ._options import warn_ignored
 from ._outputs import refuse_inputs
 from ._say import warn
 
@@ -28,6 +41,7 @@ QUIET = typer.Option("--quiet", "-q", help="No remarks on stderr.")
 
 
 def convert_spots(
+    context: typer.Context,
     source: Annotated[str, SOURCE] = "-",
     from_: Annotated[From | None, FROM] = None,
     to: Annotated[To | None, TO] = None,
@@ -42,28 +56,26 @@ def convert_spots(
 
     What the other form has no place for is said.
     """
+    say = (lambda line: None) if quiet else partial(warn, NAME)
     form, ways = str(to or output_form(output) or "jsonl"), Ways(fps, before, after)
     if form == "soccernet" and output == "-":
         raise typer.BadParameter("soccernet needs a folder or a .zip: -o", param_hint="--to")
-    refuse_inputs([output], [source])
+    refuse_inputs([output], [source, *spots_files(source)])
     given = None if from_ is None else str(from_)
     if source == "-":
         with open_input(source, NAME, "spots or labels") as stream:
-            moments = of_text(stream.read(), "standard input", given, ways)
+            moments = of_stream(stream, "standard input", given, ways)
     else:
         moments = read_moments(source, given, ways)
+    warn_ignored(context, ignored(moments, form), f"on {form}", say)
     for moment in moments:
         moment["video"] = moment["video"] or video or ""
+    for remark in remarks(moments, form, ways):
+        say(remark)
     if form == "soccernet":
-        from comedian.formats.labels_out import as_spots
-        from comedian.formats.soccernet import write_soccernet
-
         write_soccernet(as_spots(moments), output)
         return
-    kind = OUTPUTS[form]
-    if (missing := lost(moments, kind.kept)) and not quiet:
-        warn(NAME, f"{kind.name} has no place for {', '.join(missing)}")
-    text = kind.write(moments, ways)
+    text = OUTPUTS[form].write(moments, ways)
     with open_output(output) as stream:
         stream.write(text)
 

@@ -5,16 +5,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import TextIO
 
 from comedian.errors import InputError
-from comedian.formats import labels, labels_out, spreadsheet
+from comedian.formats import labels_in, labels_out, spreadsheet
+from comedian.formats.actions import IN_FILE
 from comedian.formats.markers import chapters, losslesscut, sportscode, timelines
-from comedian.formats.moments import Moment, Placed, in_one_file, of_actions
+from comedian.formats.moments import Moment, Placed, in_one_file, lost, one_line, plainly
 from comedian.formats.soccernet import is_soccernet, read_soccernet
-from comedian.formats.spots import read_spots
+from comedian.formats.spots import read_spots, spots_files
 from comedian.formats.text import decode, parse_json
 
 REMEDY = "say which form it is with --from"
+RANGES, FRAMES = ("before", "after"), ("fps",)
 ALWAYS = frozenset({"video", "half", "position_ms", "label", "video_ms"})
 
 
@@ -41,19 +44,23 @@ class Output:
         suffixes: of files that mean it.
         kept: keys that it has a place for, or what stands for them.
         write: moments and ways -> text.
+        told: what of `Ways` it needs.
+        of_file: whether it is a timeline of one file, as editing programs have.
     """
 
     name: str
     suffixes: tuple[str, ...]
     kept: frozenset[str]
     write: Callable[[Sequence[Moment], Ways], str]
+    told: tuple[str, ...] = ()
+    of_file: bool = False
 
 
 def _of_file(
     name: str, write: Callable[[list[Placed], Ways], str]
 ) -> Callable[[Sequence[Moment], Ways], str]:
-    """A form of one file's timeline."""
-    return lambda moments, ways: write(in_one_file(moments, name), ways)
+    """A form of one file's timeline, whose labels are one line."""
+    return lambda moments, ways: write(plainly(in_one_file(moments, name)), ways)
 
 
 def _ranges(write: Callable[[Iterable[Placed], float, float], str]) -> Callable[[list[Placed], Ways], str]:
@@ -76,6 +83,7 @@ OUTPUTS = {
     "e2e-spot": Output(
         "E2E-Spot's JSON", (), ALWAYS - {"video_ms"} | {"visibility", "team"},
         lambda moments, ways: labels_out.e2e(moments, ways.fps),
+        told=FRAMES,
     ),
     "osl": Output(
         "OSL JSON 2.0", (), ALWAYS | {"confidence", "visibility", "team"},
@@ -88,40 +96,81 @@ OUTPUTS = {
     "sportscode": Output(
         "Sportscode's XML", (".xml",), ALWAYS | {"confidence", "team"},
         _of_file("Sportscode's XML", _ranges(sportscode.write)),
+        told=RANGES, of_file=True,
     ),
     "losslesscut": Output(
         "LosslessCut's CSV", (), ALWAYS - {"half"},
         _of_file("LosslessCut's CSV", _ranges(losslesscut.write_csv)),
+        told=RANGES, of_file=True,
     ),
     "llc": Output(
         "a project of LosslessCut", (".llc",), ALWAYS - {"half"},
         _of_file("a project of LosslessCut", _ranges(losslesscut.write_llc)),
+        told=RANGES, of_file=True,
     ),
     "edl": Output(
         "Resolve's marker EDL", (".edl",), ALWAYS - {"half"} | {"confidence"},
         _of_file("an EDL", lambda placed, ways: timelines.edl(placed, ways.fps)),
+        told=FRAMES, of_file=True,
     ),
     "fcpxml": Output(
         "FCPXML", (".fcpxml",), ALWAYS - {"half"},
         _of_file("FCPXML", lambda placed, ways: timelines.fcpxml(placed, ways.fps)),
+        told=FRAMES, of_file=True,
     ),
     "ffmetadata": Output(
         "FFmetadata", (".ffmeta", ".ffmetadata"), ALWAYS - {"half"},
         _of_file("FFmetadata", lambda placed, ways: chapters.ffmetadata(placed)),
+        of_file=True,
     ),
     "webvtt": Output(
         "WebVTT", (".vtt",), ALWAYS - {"half"},
         _of_file("WebVTT", lambda placed, ways: chapters.webvtt(placed)),
+        of_file=True,
     ),
     "srt": Output(
         "SRT", (".srt",), ALWAYS - {"half"}, _of_file("SRT", lambda placed, ways: chapters.srt(placed)),
+        of_file=True,
     ),
     "youtube": Output(
         "YouTube's chapters", (), ALWAYS - {"half"},
         _of_file("YouTube's chapters", lambda placed, ways: chapters.youtube(placed)),
+        of_file=True,
     ),
 }  # fmt: skip
 INPUTS = ("jsonl", "soccernet", "labels", "csv", "sportscode", "losslesscut", "llc")
+
+
+def remarks(moments: Sequence[Moment], form: str, ways: Ways) -> list[str]:
+    """What a form has no place for, or changes, in lines."""
+    if form == "soccernet":
+        unsure = sum("confidence" not in moment for moment in moments)
+        return [f"{unsure} labels without a confidence get 1"] * bool(unsure)
+    output, found = OUTPUTS[form], []
+    if missing := lost(moments, output.kept):
+        found.append(f"{output.name}: no place for {', '.join(missing)}")
+    nameless = sum("confidence" in moment and not moment["video"] for moment in moments)
+    if form == "jsonl" and nameless:
+        found.append(f"{nameless} spots name no video, which other commands need; give --video")
+    if not output.of_file:
+        return found
+    if odd := sum(one_line(moment["label"]) != moment["label"] for moment in moments):
+        found.append(f"{output.name}: {odd} labels are written in one line of letters")
+    placed = in_one_file(moments, output.name)
+    least = ways.before_seconds if "before" in output.told else 0
+    if early := sum(seconds < least for seconds, _ in placed):
+        found.append(f"{output.name}: {early} moments would begin before the file, and begin with it")
+    if form == "youtube" and (near := len(placed) - len(chapters.apart(placed))):
+        found.append(f"{output.name}: left out {near} less than {chapters.YOUTUBE_APART_SECONDS} s apart")
+    return found
+
+
+def ignored(moments: Sequence[Moment], form: str) -> set[str]:
+    """Which of `Ways` have no effect on moments that were read, and on the form to write."""
+    told = set(OUTPUTS[form].told) if form in OUTPUTS else set()
+    if any(moment["half"] == IN_FILE for moment in moments):
+        told.add("before")  # they may come from ranges
+    return {*RANGES, *FRAMES} - told
 
 
 def output_form(name: str) -> str | None:
@@ -131,7 +180,7 @@ def output_form(name: str) -> str | None:
 
 
 def read_moments(path: str | Path, form: str | None = None, ways: Ways | None = None) -> list[Moment]:
-    """The moments of a file of any form that is read, or of a folder or zip of SoccerNet's results.
+    """The moments of a file of any form that is read, of a folder of JSON Lines, or of SoccerNet's results.
 
     Args:
         form: one of `INPUTS`; None tells it by what the file holds.
@@ -142,9 +191,19 @@ def read_moments(path: str | Path, form: str | None = None, ways: Ways | None = 
     path = Path(path)
     if not path.exists():
         raise InputError("no such file or folder", path, "check the path")
+    if form in (None, "jsonl") and (files := spots_files(path)):
+        return [moment for file in files for moment in read_moments(file, "jsonl")]
+    if path.is_dir() and form not in (None, "soccernet"):
+        raise InputError("is a folder", path, "name a file, or leave --from away")
     if form == "soccernet" or (form is None and is_soccernet(path)):
         return [dict(spot) for spot in read_soccernet(path)]
     return of_text(decode(path.read_bytes(), path, REMEDY), str(path), form, ways or Ways())
+
+
+def of_stream(stream: TextIO, file: str, form: str | None = None, ways: Ways | None = None) -> list[Moment]:
+    """The moments of a stream; as `read_moments`."""
+    text = decode(stream.buffer.read(), file, REMEDY) if hasattr(stream, "buffer") else stream.read()
+    return of_text(text, file, form, ways)
 
 
 def of_text(text: str, file: str, form: str | None = None, ways: Ways | None = None) -> list[Moment]:
@@ -161,7 +220,7 @@ def of_text(text: str, file: str, form: str | None = None, ways: Ways | None = N
     if found == "llc":
         content = parse_json(losslesscut.from_json5(text), file, losslesscut.LLC_REMEDY)
         return losslesscut.read_llc(content, file, before)
-    return _of_labels(text, file)
+    return labels_in.read(text, file)
 
 
 def _guess(text: str) -> str:
@@ -192,21 +251,4 @@ def _of_lines(text: str, file: str) -> list[Moment]:
     first = next((line for line in text.split("\n") if line.strip()), "")
     if first and '"confidence"' in first:
         return [dict(spot) for spot in read_spots(StringIO(text), file)]
-    return _of_labels(text, file) if first else []
-
-
-def _of_labels(text: str, file: str) -> list[Moment]:
-    """Labels of whatever form; SoccerNet's with their teams."""
-    content = labels.parse(text, file)
-    moments = of_actions(labels.sets_of(content, file))
-    if isinstance(content, dict) and isinstance(content.get("annotations"), list):
-        game = content.get("UrlLocal")
-        game = game.strip("/") if isinstance(game, str) else ""
-        for moment, item in zip(moments, content["annotations"], strict=True):
-            moment["video"] = f"{game}/{moment['half']}" if game else ""
-            if item.get("team") not in (None, "", "not applicable"):
-                moment["team"] = item["team"]
-    elif isinstance(content, list) and len(content) == len(moments):  # our own, with other keys
-        pairs = zip(content, moments, strict=True)
-        moments = [{**item, **moment} if "label" in item else moment for item, moment in pairs]
-    return moments
+    return labels_in.read(text, file) if first else []

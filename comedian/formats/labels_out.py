@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from comedian.errors import InputError, some_of
 from comedian.formats.actions import IN_FILE, NOT_SHOWN, VISIBLE
-from comedian.formats.moments import Moment, in_one_file, known_half
+from comedian.formats.moments import Moment, in_half, in_one_file
 from comedian.formats.naming import half_number, named
-from comedian.formats.periods import Period, periods_beside, to_intervals
+from comedian.formats.periods import VIDEO_MS, Period, periods_beside, to_intervals
 from comedian.formats.spot import Spot
 
 
@@ -25,14 +25,15 @@ def _own(moment: Moment) -> Moment:
     if moment["half"] != IN_FILE:
         return found
     if "confidence" in found:  # a spot has a half
-        return found | {"half": known_half(moment)}
+        placed = in_half(moment)
+        return found | {key: placed[key] for key in ("half", "position_ms", VIDEO_MS) if key in placed}
     del found["half"]
     return {("video_ms" if key == "position_ms" else key): value for key, value in found.items()}
 
 
 def as_spots(moments: Iterable[Moment]) -> list[Spot]:
     """Moments as spots for SoccerNet's results; labels are as sure as can be."""
-    found = [{"confidence": 1.0, **moment, "half": known_half(moment)} for moment in moments]
+    found = [{"confidence": 1.0, **in_half(moment)} for moment in moments]
     return cast(list[Spot], sorted(found, key=lambda spot: named(spot["video"]).game))
 
 
@@ -47,7 +48,7 @@ def soccernet(moments: Sequence[Moment]) -> str:
     if len(games) > 1:
         what = f"there are moments of {len(games)} games ({some_of(games)}), {LABELS} is of one"
         raise InputError(what, remedy="choose those of one: grep its name in the JSON Lines")
-    annotations = [_annotation(moment, known_half(moment), moment["position_ms"]) for moment in moments]
+    annotations = [_annotation(one, one["half"], one["position_ms"]) for one in map(in_half, moments)]
     return _text({"UrlLocal": "".join(games), "annotations": annotations})
 
 

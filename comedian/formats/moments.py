@@ -5,16 +5,17 @@ it), `position_ms` and `label`; and as far as they are known `confidence`, `visi
 `video_ms` and other keys.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from comedian.errors import InputError, some_of
-from comedian.formats.actions import IN_FILE, VISIBLE, Action
+from comedian.formats.actions import IN_FILE, VISIBLE, Action, in_halves
 from comedian.formats.naming import half_number
 from comedian.formats.periods import VIDEO_MS, in_file, periods_beside
 
 Moment = dict[str, Any]
-NEEDED = ("video", "half", "position_ms", "label")
+NO_LETTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")  # nor in XML 1.0, 2.2, but for white space
 
 
 class Placed(NamedTuple):
@@ -78,9 +79,29 @@ def _seconds(moments: Sequence[Moment]) -> list[float]:
     return found
 
 
-def known_half(moment: Moment) -> int:
-    """The half of a moment, by its video's name where it says nothing itself; else 1."""
-    return half_number(moment["video"], 1) if moment["half"] == IN_FILE else moment["half"]
+def one_line(label: str) -> str:
+    """A label as one line of letters that XML holds."""
+    return " ".join(NO_LETTERS.sub(" ", label).split()) or "-"
+
+
+def plainly(placed: Iterable[Placed]) -> list[Placed]:
+    """Moments whose labels are `one_line` and which do not begin before their file."""
+    return [
+        Placed(max(seconds, 0.0), {**moment, "label": one_line(moment["label"])})
+        for seconds, moment in placed
+    ]
+
+
+def in_half(moment: Moment) -> Moment:
+    """A moment with its half, where periods beside its video or the video's name tell it; else half 1."""
+    if moment["half"] != IN_FILE:
+        return moment
+    periods, video_ms = periods_beside(moment["video"]) if moment["video"] else (), moment["position_ms"]
+    if not periods:
+        return {**moment, "half": half_number(moment["video"], 1)}
+    starts = {period.number: period.start_ms for period in periods}
+    (action,) = in_halves([Action(IN_FILE, video_ms, "")], starts)
+    return {**moment, "half": action.half, "position_ms": action.position_ms, VIDEO_MS: video_ms}
 
 
 def lost(moments: Iterable[Moment], kept: Iterable[str]) -> list[str]:

@@ -27,6 +27,7 @@ COLUMNS = (
     "video_seconds",
 )
 KEPT = ("video", "half", "position_ms", "label", "confidence", "visibility", "team", "video_ms")
+APART_MS = 1000  # that clock and seconds may differ: spreadsheets round clocks
 LONGEST_HEAD = 4096  # characters of the first row
 REMEDY = "name columns in the first row: half, clock or seconds, label"
 
@@ -60,7 +61,19 @@ def _moments(rows: csv.DictReader, file: str) -> list[Moment]:
                 found.append(_moment(cells))
             except ValueError as error:
                 raise InputError(str(error), f"{file}: line {rows.line_num}", REMEDY) from None
+    _check_starts(found, file)
     return found
+
+
+def _check_starts(found: list[Moment], file: str) -> None:
+    """Raise InputError where a half begins at two places in its file: one of two times was edited."""
+    starts: dict[tuple[str, int], float] = {}
+    for moment in found:
+        if "video_ms" in moment:
+            start = moment["video_ms"] - moment["position_ms"]
+            if abs(starts.setdefault((moment["video"], moment["half"]), start) - start) > APART_MS:
+                what = f"{moment['label']!r}: seconds and video_seconds do not go together with those above"
+                raise InputError(what, file, "empty the column video_seconds, or mend both")
 
 
 def write(moments: Iterable[Moment]) -> str:
@@ -70,14 +83,14 @@ def write(moments: Iterable[Moment]) -> str:
     table.writerow(COLUMNS)
     for moment in moments:
         half = "" if moment["half"] == IN_FILE else moment["half"]
-        seconds = moment["position_ms"] / 1000
+        milliseconds = round(moment["position_ms"])
         in_file = moment.get("video_ms")
         table.writerow(
             [
                 moment["video"],
                 half,
-                f"{int(seconds // 60):02d}:{seconds % 60:06.3f}",
-                f"{seconds:.3f}",
+                f"{milliseconds // 60_000:02d}:{milliseconds % 60_000 / 1000:06.3f}",
+                f"{milliseconds / 1000:.3f}",
                 moment["label"],
                 moment.get("confidence", ""),
                 moment.get("visibility", ""),
@@ -92,8 +105,13 @@ def _moment(row: dict[str, str]) -> Moment:
     cells = {key: value.strip() for key, value in row.items()}
     in_file = _milliseconds(cells.get("video_seconds", ""))
     position_ms = _milliseconds(cells.get("seconds", ""))
+    by_clock = _milliseconds(cells.get("clock", ""))
     if position_ms is None:
-        position_ms = _milliseconds(cells.get("clock", ""))
+        position_ms = by_clock
+    elif by_clock is not None and abs(by_clock - position_ms) > APART_MS:
+        raise ValueError(
+            f"says {cells['clock']} and {cells['seconds']} seconds; empty the one that is wrong"
+        )
     half = _whole(cells["half"]) if cells.get("half") else IN_FILE
     if position_ms is None:
         position_ms, half = in_file, IN_FILE

@@ -14,9 +14,10 @@ import pytest
 
 from cli.convert_spots import main
 from comedian.formats.actions import IN_FILE, Action
-from comedian.formats.convert import INPUTS, OUTPUTS, Ways, of_text, read_moments
+from comedian.formats.convert import INPUTS, OUTPUTS, Ways, of_text, read_moments, remarks
 from comedian.formats.labels import read_label_sets
-from comedian.formats.moments import lost
+from comedian.formats.moments import lost, one_line
+from comedian.formats.periods import Period, write_periods
 
 ODD = ("Goal", "Yellow->red card", 'a "b"; c, d', "Ünïcode <&> ]]>", "=1+1", "x|y #; \\")
 
@@ -47,7 +48,8 @@ def kept(moment: dict, keys) -> dict:
         ("jsonl", "video half position_ms label visibility team confidence", {"confidence": 0.25}),
         ("csv", "video half position_ms label visibility team confidence", {"confidence": 0.25}),
         ("soccernet-labels", "half position_ms label visibility team", {}),
-        ("e2e-spot", "half position_ms label visibility", {}),
+        ("e2e-spot", "video half position_ms label visibility team", {}),
+        ("osl", "video half position_ms label visibility team confidence", {"confidence": 0.25}),
     ],
 )
 def test_there_and_back(form, keys, more, seed):
@@ -81,7 +83,102 @@ def test_osl_keeps_both_halves_of_a_file():
     text = OUTPUTS["osl"].write(moments, Ways())
     (record,) = json.loads(text)["data"]
     assert [event["position_ms"] for event in record["events"]] == [31_000, 3_725_500]
-    assert [(one["half"], one["position_ms"]) for one in of_text(text, "x")] == [(1, 1000), (2, 500)]
+    back = [{key: value for key, value in one.items() if key != "visibility"} for one in of_text(text, "x")]
+    assert back == moments
+
+
+def test_sportscode_keeps_confidence_and_team():
+    moments = [one | {"confidence": 0.125} for one in some(0, halves=(1,))]
+    found = of_text(OUTPUTS["sportscode"].write(moments, Ways()), "x")
+    assert [(one["confidence"], one.get("team")) for one in found] == [
+        (0.125, one.get("team")) for one in moments
+    ]
+
+
+LABELS_OF_ANY_KIND = [
+    "'a' b, {c: d}",
+    'it\'s "q"',
+    "a,],}",
+    "two\nlines",
+    "x\u2028y",
+    "ctl\x01z",
+    " ",
+    "// no /* x",
+]
+
+
+@pytest.mark.parametrize("form", [form for form, output in OUTPUTS.items() if output.of_file])
+def test_no_label_breaks_a_form(form, tmp_path):
+    moments = [
+        {"video": "m.mkv", "half": 1, "position_ms": 20_000 * number, "label": label}
+        for number, label in enumerate(LABELS_OF_ANY_KIND, 1)
+    ]
+    text = OUTPUTS[form].write(moments, Ways())
+    odd = [label for label in LABELS_OF_ANY_KIND if one_line(label) != label]
+    assert f"{len(odd)} labels are written in one line of letters" in " ".join(
+        remarks(moments, form, Ways())
+    )
+    if form in ("sportscode", "losslesscut", "llc"):
+        found = of_text(text, "x", form)
+        assert [one["label"] for one in found] == [one_line(label) for label in LABELS_OF_ANY_KIND]
+    elif form == "fcpxml":
+        markers = [one.get("value") for one in ElementTree.fromstring(text).iter("marker")]
+        assert markers == [one_line(label) for label in LABELS_OF_ANY_KIND]
+
+
+def test_a_project_as_losslesscut_writes_it():
+    text = """{
+      // a comment, with 'quotes'
+      version: 1, mediaFileName: 'it\\'s.mp4', /* another */
+      cutSegments: [{start: 1.5, end: 3, name: 'Goal, {x: y}\\u0041\\n', tags: {a: 'b'},},
+        {start: 4, name: "it's",},],
+    }"""
+    found = of_text(text, "x")
+    assert [(one["video"], one["position_ms"], one["label"]) for one in found] == [
+        ("it's.mp4", 1500, "Goal, {x: y}A\n"),
+        ("it's.mp4", 4000, "it's"),
+    ]
+
+
+def test_television_counts_30_frames_in_30000_of_1001():
+    moments = [{"video": "m.mkv", "half": 1, "position_ms": 1_001_000, "label": "Goal"}]
+    assert " 01:16:40:00 " in OUTPUTS["edl"].write(moments, Ways(fps=29.97))  # 30,000 frames
+    assert 'frameDuration="1001/30000s"' in OUTPUTS["fcpxml"].write(moments, Ways(fps=29.97))
+
+
+def test_moments_in_a_file_find_their_half(run, tmp_path):
+    write_periods(tmp_path / "m.mkv", [Period(1, 30_000, 2_000_000), Period(2, 3_000_000, None)])
+    cut = tmp_path / "cut.csv"
+    cut.write_text("31,,Goal\n3000.5,,Foul\n")
+    words = [cut, "--video", tmp_path / "m.mkv", "--to"]
+    status, out, err = run(main, *words, "soccernet-labels")
+    found = [(one["gameTime"], one["position"]) for one in json.loads(out)["annotations"]]
+    assert (status, found, err) == (0, [("1 - 00:01", "1000"), ("2 - 00:00", "500")], "")
+
+
+def test_a_folder_of_spots(run, tmp_path):
+    for game in "ab":
+        (tmp_path / "d").mkdir(exist_ok=True)
+        (tmp_path / "d" / f"{game}.jsonl").write_text(
+            json.dumps(some(0, halves=(1,), confidence=0.5)[0] | {"video": f"{game}/1.mkv"}) + "\n"
+        )
+    status, out, _ = run(main, tmp_path / "d")
+    assert (status, [json.loads(line)["video"] for line in out.splitlines()]) == (0, ["a/1.mkv", "b/1.mkv"])
+    assert "is also an input" in run(main, tmp_path / "d", "-o", tmp_path / "d" / "a.jsonl")[2]
+
+
+def test_what_has_no_effect_or_is_made_up_is_said(run, file, tmp_path):
+    assert "--fps has no effect on jsonl" in run(main, file, "--fps", "30")[2]
+    assert "--after has no effect on srt" in run(main, file, "--to", "srt", "--after", "3")[2]
+    labels = tmp_path / "cut.csv"
+    labels.write_text("2,,Goal\n")
+    args = (labels, "--video", "L/S/G/1.mkv", "--to")
+    assert "1 labels without a confidence get 1" in run(main, *args, "soccernet", "-o", tmp_path / "r")[2]
+    one = [{"video": "m", "half": 1, "position_ms": 2000, "label": "Goal"}]
+    assert "1 moments would begin before the file" in remarks(one, "sportscode", Ways(before_seconds=3))[0]
+    times = "".join(f"{at},,x\n" for at in (11, 15, 30, 50))
+    labels.write_text(times)
+    assert "left out 1 less than 10 s apart" in run(main, labels, "--to", "youtube")[2]
 
 
 def test_a_table_that_a_person_edited(tmp_path):
@@ -185,6 +282,12 @@ def test_down_a_pipe_and_into_results(run, file, tmp_path):
         ),
         ("label,clock\nGoal,x\n", (), "line 2: 'x' is no time like 44:59.5"),
         ("label,clock\n,1:00\n", (), "line 2: has no label"),
+        ("label,clock,seconds\nGoal,1:00,90\n", (), "line 2: says 1:00 and 90 seconds; empty the one"),
+        (
+            "half,label,seconds,video_seconds\n1,Goal,1,31\n1,Foul,9,32\n",
+            (),
+            "'Foul': seconds and video_seconds do not go together",
+        ),
         ("half,clock,label\nfirst,1:00,Goal\n", (), "line 2: 'half' is \"first\", no whole number"),
         ("1.5,,Goal\nx\n", (), "line 2: is no segment"),
         ("hello", (), "is not JSON"),

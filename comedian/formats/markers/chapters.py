@@ -51,15 +51,22 @@ def youtube(placed: Sequence[Placed]) -> str:
     Raises:
         InputError: there are fewer.
     """
-    lines, last = ["0:00 Start"], 0
-    for seconds, moment in placed:
-        if int(seconds) >= last + YOUTUBE_APART_SECONDS:
-            last = int(seconds)
-            lines.append(f"{_short(last)} {_one_line(moment['label'])}")
+    chapters = [f"{_short(int(seconds))} {_one_line(moment['label'])}" for seconds, moment in apart(placed)]
+    lines = ["0:00 Start", *chapters]
     if len(lines) < YOUTUBE_LEAST:
         what = f"YouTube wants {YOUTUBE_LEAST} chapters that are {YOUTUBE_APART_SECONDS} seconds long"
         raise InputError(f"{what}, here are {len(lines)}", remedy="give more moments")
     return "\n".join(lines) + "\n"
+
+
+def apart(placed: Sequence[Placed]) -> list[Placed]:
+    """Those that become chapters of YouTube: so far behind the start and the one before."""
+    found, last = [], 0
+    for one in placed:
+        if int(one.seconds) >= last + YOUTUBE_APART_SECONDS:
+            last = int(one.seconds)
+            found.append(one)
+    return found
 
 
 def _stretches(placed: Sequence[Placed]) -> list[tuple[float, float, str]]:

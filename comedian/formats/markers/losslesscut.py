@@ -6,7 +6,7 @@ An empty end is a marker; what we write of a project is JSON, which JSON5 holds.
 import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from pathlib import PurePosixPath
 from typing import Any
@@ -20,7 +20,23 @@ CSV_REMEDY = "write start,end,label a line, in seconds"
 LLC_REMEDY = "give a project of LosslessCut"
 NUMBER = r"\s*\d+(?:\.\d+)?\s*"
 VERSION = 2
-LONGEST_LINE = 100_000
+STRING = r""" "(?:[^"\\\n]|\\(?s:.))*" | '(?:[^'\\\n]|\\(?s:.))*' """
+JSON5 = re.compile(
+    rf"""(?P<string>{STRING}) | (?P<comment>//[^\n]* | /\*(?s:.*?)\*/)
+    | (?P<key>[A-Za-z_$][\w$]*)(?=\s*:) | (?P<comma>,)(?=(?:\s|//[^\n]*|/\*(?s:.*?)\*/)*[}}\]])""",
+    re.VERBOSE,
+)
+ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(?s:(.)))")
+LETTERS = {
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "b": "\b",
+    "f": "\f",
+    "v": "\v",
+    "0": "\0",
+    "\n": "",
+}  # JSON5 5.1
 
 
 def fits_csv(text: str) -> bool:
@@ -31,14 +47,20 @@ def fits_csv(text: str) -> bool:
 
 def read_csv(text: str, file: str, before_seconds: float = 0.0) -> list[Moment]:
     """The moments that lie `before_seconds` behind each segment's start; InputError with the line."""
-    found = []
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        if not (row := next(csv.reader([line[:LONGEST_LINE]]), [])):
-            continue
+    found, rows = [], csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""))
+    for row in _rows(rows, file):
         if len(row) < 3 or not re.fullmatch(NUMBER, row[0], re.ASCII) or not row[2].strip():
-            raise InputError("is no segment", f"{file}: line {number}", CSV_REMEDY)
+            raise InputError("is no segment", f"{file}: line {rows.line_num}", CSV_REMEDY)
         found.append(_moment(float(row[0]) + before_seconds, row[2].strip(), ""))
     return found
+
+
+def _rows(rows: Any, file: str) -> Iterator[list[str]]:
+    """Rows that are not empty."""
+    try:
+        yield from filter(None, rows)
+    except csv.Error as error:
+        raise InputError(f"is no table: {error}", f"{file}: line {rows.line_num}", CSV_REMEDY) from None
 
 
 def write_csv(placed: Iterable[Placed], before_seconds: float, after_seconds: float) -> str:
@@ -57,10 +79,20 @@ def fits_llc(content: Any) -> bool:
 
 
 def from_json5(text: str) -> str:
-    """JSON of what LosslessCut writes in JSON5: bare keys, single quotes, commas at ends."""
-    text = re.sub(r"'((?:[^'\\\n]|\\.)*)'", lambda match: json.dumps(_unquoted(match[1])), text)
-    text = re.sub(r"(?<=[{,])(\s*)([A-Za-z_]\w*)(\s*:)", r'\1"\2"\3', text)
-    return re.sub(r",(\s*[}\]])", r"\1", text)
+    """JSON of JSON5 as LosslessCut writes it: bare keys, single quotes, commas at ends, comments."""
+    return JSON5.sub(_as_json, text)
+
+
+def _as_json(match: re.Match) -> str:
+    if match["string"]:
+        return json.dumps(ESCAPE.sub(_unescaped, match["string"].strip()[1:-1]))
+    return json.dumps(match["key"]) if match["key"] else ""
+
+
+def _unescaped(match: re.Match) -> str:
+    if code := match[1] or match[2]:
+        return chr(int(code, 16))
+    return LETTERS.get(match[3], match[3])
 
 
 def read_llc(content: Any, file: str, before_seconds: float = 0.0) -> list[Moment]:
@@ -90,7 +122,3 @@ def write_llc(placed: Iterable[Placed], before_seconds: float, after_seconds: fl
 
 def _moment(seconds: float, label: str, video: str) -> Moment:
     return {"video": video, "half": IN_FILE, "position_ms": round(1000 * seconds), "label": label}
-
-
-def _unquoted(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text)

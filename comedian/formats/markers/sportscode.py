@@ -14,8 +14,10 @@ from xml.etree.ElementTree import Element, SubElement
 from comedian.errors import InputError
 from comedian.formats.actions import IN_FILE
 from comedian.formats.clocks import parse_clock
+from comedian.formats.entries import confidence_in
 from comedian.formats.moments import Moment, Placed
 
+LARGEST = 1 << 26  # characters; a match of ten thousand instances has 2 million
 REMEDY = "give an XML of Sportscode: <file><ALL_INSTANCES><instance>…"
 COLOURS = (  # told apart also by the colour-blind (Okabe and Ito), of 65535
     (0, 24310, 50358),
@@ -37,6 +39,10 @@ def read(text: str, file: str, before_seconds: float = 0.0) -> list[Moment]:
     Raises:
         InputError: it is no XML, declares entities, or an instance lacks its start or code.
     """
+    if len(text) > LARGEST:
+        raise InputError(
+            f"has {len(text):,} characters, more than {LARGEST:,}", file, "give a match at a time"
+        )
     if re.search(r"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise InputError("declares a document type or entities", file, "take them away")
     try:
@@ -52,7 +58,22 @@ def read(text: str, file: str, before_seconds: float = 0.0) -> list[Moment]:
             position_ms = round(1000 * (parse_clock(start) + before_seconds))
         except ValueError as error:
             raise InputError(str(error), f"{file}: instance {number}", REMEDY) from None
-        found.append({"video": "", "half": IN_FILE, "position_ms": position_ms, "label": code.strip()})
+        moment = {"video": "", "half": IN_FILE, "position_ms": position_ms, "label": code.strip()}
+        found.append(moment | _labels(instance, f"{file}: instance {number}"))
+    return found
+
+
+def _labels(instance: Element, place: str) -> Moment:
+    """Confidence and team, where we or others wrote them as labels of an instance."""
+    texts = {
+        (one.findtext("group") or "").strip(): one.findtext("text") or "" for one in instance.iter("label")
+    }
+    found: Moment = {"team": texts["Team"]} if texts.get("Team") else {}
+    if text := texts.get("Confidence"):
+        try:
+            found["confidence"] = confidence_in({"confidence": text})
+        except ValueError as error:
+            raise InputError(str(error), place, REMEDY) from None
     return found
 
 

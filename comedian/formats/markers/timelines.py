@@ -16,7 +16,7 @@ def edl(placed: Sequence[Placed], fps: float) -> str:
     """Resolve's marker EDL: an event of a frame and a note for each, from 01:00:00:00, non-drop."""
     lines = ["TITLE: moments", "FCM: NON-DROP FRAME", ""]
     for number, (seconds, moment) in enumerate(placed, 1):
-        frame = round(seconds * fps) + round(RESOLVE_START_SECONDS * fps)
+        frame = round(Fraction(seconds) * _rate(fps)) + RESOLVE_START_SECONDS * round(fps)
         times = [_timecode(at, fps) for at in (frame, frame + 1, frame, frame + 1)]
         lines.append(f"{number % 1000:03d}  001      V     C        {' '.join(times)}")
         name = " ".join(moment["label"].replace("|", "/").split())
@@ -27,7 +27,7 @@ def edl(placed: Sequence[Placed], fps: float) -> str:
 
 def fcpxml(placed: Sequence[Placed], fps: float) -> str:
     """A project of one clip with markers; times are rationals of a second (Apple's DTD of FCPXML 1.10)."""
-    frame = 1 / Fraction(fps).limit_denominator(1001)
+    frame = 1 / _rate(fps)
     video = placed[0].moment["video"] if placed else "video.mov"
     length = _rational(max([seconds for seconds, _ in placed], default=0) + 60, frame)
     root = Element("fcpxml", version=FCPXML)
@@ -47,6 +47,12 @@ def fcpxml(placed: Sequence[Placed], fps: float) -> str:
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{text}\n'
+
+
+def _rate(fps: float) -> Fraction:
+    """Frames a second; 29.97 and its like are the 30000/1001 that television means by them."""
+    television = Fraction(1000 * round(fps), 1001)
+    return television if abs(fps - television) < 0.005 else Fraction(fps).limit_denominator(1001)
 
 
 def _timecode(frame: int, fps: float) -> str:
