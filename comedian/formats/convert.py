@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TextIO
 
 from comedian.errors import InputError
-from comedian.formats import labels_in, labels_out, spreadsheet
+from comedian.formats import e2e, labels_in, labels_out, osl, soccernet_labels, spreadsheet
 from comedian.formats.actions import IN_FILE
 from comedian.formats.markers import chapters, losslesscut, sportscode, timelines
 from comedian.formats.moments import Moment, Placed, in_one_file, lost, one_line, plainly
 from comedian.formats.soccernet import is_soccernet, read_soccernet
 from comedian.formats.spots import read_spots, spots_files
-from comedian.formats.text import decode, parse_json
+from comedian.formats.text import decode
 
 REMEDY = "say which form it is with --from"
 RANGES, FRAMES = ("before", "after"), ("fps",)
@@ -138,7 +138,13 @@ OUTPUTS = {
         of_file=True,
     ),
 }  # fmt: skip
-INPUTS = ("jsonl", "soccernet", "labels", "csv", "sportscode", "losslesscut", "llc")
+JSON_FORMS = {
+    "soccernet-labels": (soccernet_labels.LABELS,),
+    "soccernet-ball": (soccernet_labels.LABELS,),
+    "e2e-spot": (e2e.LABELS,),
+    "osl": (osl.LABELS_1, osl.LABELS_2),
+}
+INPUTS = ("jsonl", "soccernet", "labels", *JSON_FORMS, "csv", "sportscode", "losslesscut", "llc")
 
 
 def remarks(moments: Sequence[Moment], form: str, ways: Ways) -> list[str]:
@@ -152,6 +158,8 @@ def remarks(moments: Sequence[Moment], form: str, ways: Ways) -> list[str]:
     nameless = sum("confidence" in moment and not moment["video"] for moment in moments)
     if form == "jsonl" and nameless:
         found.append(f"{nameless} spots name no video, which other commands need; give --video")
+    if "fps" in output.told and (moved := sum(_is_off(moment, ways.fps) for moment in moments)):
+        found.append(f"{output.name}: {moved} times move to the nearest frame at {ways.fps:g} a second")
     if not output.of_file:
         return found
     if odd := sum(one_line(moment["label"]) != moment["label"] for moment in moments):
@@ -163,6 +171,12 @@ def remarks(moments: Sequence[Moment], form: str, ways: Ways) -> list[str]:
     if form == "youtube" and (near := len(placed) - len(chapters.apart(placed))):
         found.append(f"{output.name}: left out {near} less than {chapters.YOUTUBE_APART_SECONDS} s apart")
     return found
+
+
+def _is_off(moment: Moment, fps: float) -> bool:
+    """Whether the millisecond of a moment is not that of a frame."""
+    frame = round(moment["position_ms"] * fps / 1000)
+    return abs(frame * 1000 / fps - moment["position_ms"]) > 0.5
 
 
 def ignored(moments: Sequence[Moment], form: str) -> set[str]:
@@ -218,9 +232,8 @@ def of_text(text: str, file: str, form: str | None = None, ways: Ways | None = N
     if found == "losslesscut":
         return losslesscut.read_csv(text, file, before)
     if found == "llc":
-        content = parse_json(losslesscut.from_json5(text), file, losslesscut.LLC_REMEDY)
-        return losslesscut.read_llc(content, file, before)
-    return labels_in.read(text, file)
+        return losslesscut.read_llc(text, file, before)
+    return labels_in.read(text, file, JSON_FORMS.get(found, ()))
 
 
 def _guess(text: str) -> str:
@@ -229,7 +242,7 @@ def _guess(text: str) -> str:
     if sportscode.fits(text):
         return "sportscode"
     if start.startswith(("{", "[")):
-        if "cutSegments" in start[:4096] and "annotations" not in start[:4096]:
+        if losslesscut.fits_llc(text):
             return "llc"
         return "jsonl" if _is_line(start.partition("\n")[0]) else "labels"
     if spreadsheet.fits(text):

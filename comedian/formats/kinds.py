@@ -10,7 +10,7 @@ from comedian.errors import InputError
 from comedian.formats import bank, frames, scores
 from comedian.formats.features import MAGIC as NPY_MAGIC
 from comedian.formats.hdf5 import kind_of as hdf5_format
-from comedian.formats.labels import FORMS, text_form
+from comedian.formats.labels import FORMS, TEXT_SUFFIXES, text_form
 from comedian.formats.naming import VIDEO_SUFFIXES
 from comedian.formats.periods import SUFFIX as PERIODS_SUFFIX
 from comedian.formats.soccernet import RESULTS_NAME
@@ -49,7 +49,6 @@ NAMED = {  # where the content does not tell
     ".zip": "results",
     **dict.fromkeys((".safetensors", ".pt", ".pth", ".ckpt", ".bin"), "weights"),
 }
-TEXT_SUFFIXES = {".csv", ".tsv", ".xml"}  # of labels that are no JSON
 START_BYTES = 1 << 16
 JSON_BYTES = 1 << 28  # of one JSON value that are read to see what it is
 

@@ -22,7 +22,9 @@ TEXT_FORMS = (  # and what is no JSON
     ("Sportscode's XML", sportscode.fits, sportscode.read),
     ("a spreadsheet's CSV", spreadsheet.fits, spreadsheet.read),
     ("LosslessCut's CSV", losslesscut.fits_csv, losslesscut.read_csv),
+    ("a project of LosslessCut", losslesscut.fits_llc, losslesscut.read_llc),
 )
+TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".xml", ".llc"})  # of those
 REMEDY = f"give {', '.join(form.name for form in FORMS[:-1])}, or {FORMS[-1].name}"
 
 

@@ -1,9 +1,11 @@
 """Labels in JSON as moments, with what stands beside a label: team, confidence, keys of our own form."""
 
+from collections.abc import Collection
 from typing import Any
 
+from comedian.errors import InputError
 from comedian.formats import labels
-from comedian.formats.actions import IN_FILE, NOT_SHOWN, VISIBLE
+from comedian.formats.actions import IN_FILE, NOT_SHOWN, VISIBLE, Form
 from comedian.formats.entries import confidence_in, is_there, read_entries
 from comedian.formats.moments import Moment, of_actions
 from comedian.formats.periods import VIDEO_MS
@@ -13,9 +15,11 @@ ACTION = frozenset({"video", "half", "position_ms", "label", "visibility"})
 EVENTS = {"videos": "annotations", "data": "events"}  # of OSL JSON 1 and 2.0
 
 
-def read(text: str, file: str) -> list[Moment]:
-    """The moments of labels in JSON of whatever form; raises as `labels.read_labels`."""
+def read(text: str, file: str, forms: Collection[Form] = ()) -> list[Moment]:
+    """The moments of labels in JSON of one of these forms, or of any; raises as `labels.read_labels`."""
     content = labels.parse(text, file)
+    if forms and not any(form.fits(content) for form in forms):
+        raise InputError(f"is not {' or '.join(form.name for form in forms)}", file, "leave --from away")
     moments = of_actions(labels.sets_of(content, file))
     if isinstance(content, dict) and isinstance(content.get("annotations"), list):
         _name_halves(moments, content.get("UrlLocal"))

@@ -5,18 +5,19 @@ the last parts of their games' paths: the last three, or as many as there are.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from comedian.errors import InputError, some_of
 from comedian.formats.actions import IN_FILE, Action, in_halves
 from comedian.formats.games import read_list
-from comedian.formats.labels import read_label_sets
+from comedian.formats.labels import TEXT_SUFFIXES, read_label_sets
 from comedian.formats.naming import HALVES, Named, Parts, half_number, named, parts, stem
 from comedian.formats.soccernet import soccernet_game
 from comedian.formats.soccernet_labels import GAME_PARTS, LABELS_NAME, LABELS_NAMES
 
 EXPECTED = f"expected GAME/{LABELS_NAME}"
+SUFFIXES = TEXT_SUFFIXES | {".json"}
 BY_THE_ENDS = "name videos in it by the ends of their paths"
 Places = dict[Parts, Path | list[Action]]  # games, and their labels or where those are
 
@@ -133,19 +134,15 @@ def _places(videos: list[str], labels: Path | None, games: Path | None) -> Place
 
 
 def _in_folder(folder: Path, videos: list[str]) -> Places:
-    """SoccerNet's files; and where a video has none of those, `<video>.json` or `<game>.json`."""
-    files = sorted(folder.rglob("*.json"))
+    """SoccerNet's files; and where a video has none of those, `<video>.json`, `<game>.json`, `.csv` …"""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     folders = dict.fromkeys(file.parent for file in files if file.name in LABELS_NAMES)
     found: Places = {_below(inner, folder): file for inner in folders if (file := _official_in(inner))}
     index = _Index(found)
     homeless = [video for video in videos if not index.find(_keys_of(video))]
     if found and not homeless:
         return found
-    others: Places = {
-        _below(file.with_name(stem(file.stem).name), folder): file
-        for file in files
-        if file.name not in LABELS_NAMES
-    }
+    others: Places = dict(_by_name(files, folder))
     if not found and not others:
         raise InputError("holds no labels", folder, f"{EXPECTED} or <video>.json")
     if not found:
@@ -153,6 +150,17 @@ def _in_folder(folder: Path, videos: list[str]) -> Places:
     index = _Index(others)
     wanted = {index.find(_keys_of(video)) for video in homeless}
     return found | {key: others[key] for key in others if key in wanted}
+
+
+def _by_name(files: Iterable[Path], folder: Path) -> Iterator[tuple[Parts, Path]]:
+    """Labels files of single videos by the names of those; InputError where two are of one video."""
+    taken: dict[Parts, Path] = {}
+    for file in files:
+        if file.name not in LABELS_NAMES:
+            key = _below(file.with_name(stem(file.stem).name), folder)
+            if (other := taken.setdefault(key, file)) != file and file.suffix != other.suffix:
+                raise InputError(f"is of one video with {other.name}", file, "take one of them away")
+            yield key, file
 
 
 def _below(path: Path, folder: Path) -> Parts:

@@ -45,7 +45,10 @@ def read(text: str, file: str) -> list[Moment]:
         InputError: a row has no label, no time, or a number that is none (with its place).
     """
     rows = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=_delimiter(text))
-    rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
+    names = [name.strip().lower() for name in rows.fieldnames or ()]
+    if twice := [name for name in dict.fromkeys(names) if name in COLUMNS and names.count(name) > 1]:
+        raise InputError(f"has two columns {twice[0]!r}", f"{file}: line 1", "take one away")
+    rows.fieldnames = names
     try:
         return _moments(rows, file)
     except csv.Error as error:

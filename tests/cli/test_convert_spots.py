@@ -13,9 +13,11 @@ from xml.etree import ElementTree
 import pytest
 
 from cli.convert_spots import main
+from comedian.errors import InputError
 from comedian.formats.actions import IN_FILE, Action
 from comedian.formats.convert import INPUTS, OUTPUTS, Ways, of_text, read_moments, remarks
 from comedian.formats.labels import read_label_sets
+from comedian.formats.lookup import Labels
 from comedian.formats.moments import lost, one_line
 from comedian.formats.periods import Period, write_periods
 
@@ -168,6 +170,11 @@ def test_a_folder_of_spots(run, tmp_path):
 
 
 def test_what_has_no_effect_or_is_made_up_is_said(run, file, tmp_path):
+    one = [{"video": "m", "half": 1, "position_ms": 50, "label": "Goal"}]
+    assert remarks(one, "e2e-spot", Ways(25))[0].endswith(
+        "1 times move to the nearest frame at 25 a second"
+    )
+    assert remarks(one, "e2e-spot", Ways(20)) == []
     assert "--fps has no effect on jsonl" in run(main, file, "--fps", "30")[2]
     assert "--after has no effect on srt" in run(main, file, "--to", "srt", "--after", "3")[2]
     labels = tmp_path / "cut.csv"
@@ -197,11 +204,26 @@ def test_a_table_that_a_person_edited(tmp_path):
 
 def test_other_forms_are_labels_too(tmp_path):
     moments = some(0, halves=(1,))
-    for form in ("sportscode", "losslesscut"):
+    for form in ("sportscode", "losslesscut", "llc"):
         path = tmp_path / form
         path.write_text(OUTPUTS[form].write(moments, Ways()))
         (actions,) = read_label_sets(path).values()
         assert [action.position_ms for action in actions] == [one["position_ms"] for one in moments]
+
+
+def test_a_folder_may_hold_tables_of_labels(tmp_path):
+    (tmp_path / "a.csv").write_text("label,clock\nServe,0:01.5\n")
+    (tmp_path / "b.llc").write_text("{cutSegments: [{start: 2, name: 'Serve'}], mediaFileName: 'b.mp4'}")
+    (tmp_path / "notes.csv").write_text("name,place\nx,y\n")
+    labels = Labels(["clips/a.mp4", "clips/b.mp4"], tmp_path)
+    found = [labels.of(labels.game_of(f"clips/{name}.mp4")) for name in "ab"]
+    assert [[(one.position_ms, one.label) for one in some] for some in found] == [
+        [(1500, "Serve")],
+        [(2000, "Serve")],
+    ]
+    (tmp_path / "a.xml").write_text("<file><ALL_INSTANCES/></file>")
+    with pytest.raises(InputError, match=r"a.xml: is of one video with a.csv"):
+        Labels(["clips/a.mp4"], tmp_path)
 
 
 def test_independent_readers(tmp_path):
@@ -289,6 +311,8 @@ def test_down_a_pipe_and_into_results(run, file, tmp_path):
             "'Foul': seconds and video_seconds do not go together",
         ),
         ("half,clock,label\nfirst,1:00,Goal\n", (), "line 2: 'half' is \"first\", no whole number"),
+        ("label,clock,label\nGoal,1:00,Foul\n", (), "line 1: has two columns 'label'"),
+        ('{"annotations": []}', ("--from", "osl"), "is not OSL JSON 1 or OSL JSON 2.0"),
         ("1.5,,Goal\nx\n", (), "line 2: is no segment"),
         ("hello", (), "is not JSON"),
         ("{}", ("--from", "llc"), "has no cutSegments"),

@@ -15,11 +15,13 @@ from comedian.errors import InputError
 from comedian.formats.actions import IN_FILE
 from comedian.formats.entries import number_in, read_entries, text_in
 from comedian.formats.moments import Moment, Placed
+from comedian.formats.text import parse_json
 
 CSV_REMEDY = "write start,end,label a line, in seconds"
 LLC_REMEDY = "give a project of LosslessCut"
 NUMBER = r"\s*\d+(?:\.\d+)?\s*"
 VERSION = 2
+LONGEST_HEAD = 4096  # characters before the segments
 STRING = r""" "(?:[^"\\\n]|\\(?s:.))*" | '(?:[^'\\\n]|\\(?s:.))*' """
 JSON5 = re.compile(
     rf"""(?P<string>{STRING}) | (?P<comment>//[^\n]* | /\*(?s:.*?)\*/)
@@ -73,9 +75,10 @@ def write_csv(placed: Iterable[Placed], before_seconds: float, after_seconds: fl
     return stream.getvalue()
 
 
-def fits_llc(content: Any) -> bool:
-    """Whether JSON is a project."""
-    return isinstance(content, dict) and "cutSegments" in content
+def fits_llc(text: str) -> bool:
+    """Whether a text begins as a project does."""
+    start = text.lstrip("\ufeff \n\r\t")[:LONGEST_HEAD]
+    return start.startswith("{") and "cutSegments" in start and "annotations" not in start
 
 
 def from_json5(text: str) -> str:
@@ -95,15 +98,16 @@ def _unescaped(match: re.Match) -> str:
     return LETTERS.get(match[3], match[3])
 
 
-def read_llc(content: Any, file: str, before_seconds: float = 0.0) -> list[Moment]:
-    """The named segments of a project."""
+def read_llc(text: str, file: str, before_seconds: float = 0.0) -> list[Moment]:
+    """The named segments of a project; InputError with the segment's number."""
+    content = parse_json(from_json5(text), file, LLC_REMEDY)
+    if not isinstance(content, dict) or "cutSegments" not in content:
+        raise InputError("has no cutSegments", file, LLC_REMEDY)
 
     def read(entry: dict) -> Moment:
         seconds = float(number_in({"start": 0, **entry}, "start")) + before_seconds
         return _moment(seconds, text_in(entry, "name"), str(content.get("mediaFileName") or ""))
 
-    if not fits_llc(content):
-        raise InputError("has no cutSegments", file, LLC_REMEDY)
     return read_entries(content["cutSegments"], read, f"{file}: segment", LLC_REMEDY)
 
 
