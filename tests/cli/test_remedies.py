@@ -32,6 +32,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/evaluation/pairing.py": ("evaluate",),
     "comedian/evaluation/remarks.py": ("evaluate",),
     "comedian/formats/convert.py": ("convert-spots",),
+    "comedian/formats/labels_in.py": ("convert-spots",),
     "comedian/formats/games.py": (*FRAMES, "check-data"),
     "comedian/formats/lookup.py": ("evaluate", "finetune", "check-data", "tune-nms"),
     "comedian/models/spotter.py": ("distill",),
