@@ -2,7 +2,7 @@
 
 import re
 
-CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,6}(?:[.,]\d{1,6})?)", re.ASCII)
+CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,9}(?:[.,]\d{1,30})?)", re.ASCII)
 
 
 def parse_clock(text: str) -> float:

@@ -45,14 +45,19 @@ def read(text: str, file: str) -> list[Moment]:
         InputError: a row has no label, no time, or a number that is none (with its place).
     """
     rows = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=_delimiter(text))
+    try:
+        _name_columns(rows, file)
+        return _moments(rows, file)
+    except csv.Error as error:
+        raise InputError(f"is no table: {error}", f"{file}: line {rows.line_num or 1}", REMEDY) from None
+
+
+def _name_columns(rows: csv.DictReader, file: str) -> None:
+    """Take the names of the first row in small letters; InputError where one of ours stands twice."""
     names = [name.strip().lower() for name in rows.fieldnames or ()]
     if twice := [name for name in dict.fromkeys(names) if name in COLUMNS and names.count(name) > 1]:
         raise InputError(f"has two columns {twice[0]!r}", f"{file}: line 1", "take one away")
     rows.fieldnames = names
-    try:
-        return _moments(rows, file)
-    except csv.Error as error:
-        raise InputError(f"is no table: {error}", f"{file}: line {rows.line_num}", REMEDY) from None
 
 
 def _moments(rows: csv.DictReader, file: str) -> list[Moment]:

@@ -18,7 +18,7 @@ from comedian.formats.actions import IN_FILE, Action
 from comedian.formats.convert import INPUTS, OUTPUTS, Ways, of_text, read_moments, remarks
 from comedian.formats.labels import read_label_sets
 from comedian.formats.lookup import Labels
-from comedian.formats.moments import lost, one_line
+from comedian.formats.moments import lost
 from comedian.formats.periods import Period, write_periods
 
 ODD = ("Goal", "Yellow->red card", 'a "b"; c, d', "Ünïcode <&> ]]>", "=1+1", "x|y #; \\")
@@ -87,65 +87,6 @@ def test_osl_keeps_both_halves_of_a_file():
     assert [event["position_ms"] for event in record["events"]] == [31_000, 3_725_500]
     back = [{key: value for key, value in one.items() if key != "visibility"} for one in of_text(text, "x")]
     assert back == moments
-
-
-def test_sportscode_keeps_confidence_and_team():
-    moments = [one | {"confidence": 0.125} for one in some(0, halves=(1,))]
-    found = of_text(OUTPUTS["sportscode"].write(moments, Ways()), "x")
-    assert [(one["confidence"], one.get("team")) for one in found] == [
-        (0.125, one.get("team")) for one in moments
-    ]
-
-
-LABELS_OF_ANY_KIND = [
-    "'a' b, {c: d}",
-    'it\'s "q"',
-    "a,],}",
-    "two\nlines",
-    "x\u2028y",
-    "ctl\x01z",
-    " ",
-    "// no /* x",
-]
-
-
-@pytest.mark.parametrize("form", [form for form, output in OUTPUTS.items() if output.of_file])
-def test_no_label_breaks_a_form(form, tmp_path):
-    moments = [
-        {"video": "m.mkv", "half": 1, "position_ms": 20_000 * number, "label": label}
-        for number, label in enumerate(LABELS_OF_ANY_KIND, 1)
-    ]
-    text = OUTPUTS[form].write(moments, Ways())
-    odd = [label for label in LABELS_OF_ANY_KIND if one_line(label) != label]
-    assert f"{len(odd)} labels are written in one line of letters" in " ".join(
-        remarks(moments, form, Ways())
-    )
-    if form in ("sportscode", "losslesscut", "llc"):
-        found = of_text(text, "x", form)
-        assert [one["label"] for one in found] == [one_line(label) for label in LABELS_OF_ANY_KIND]
-    elif form == "fcpxml":
-        markers = [one.get("value") for one in ElementTree.fromstring(text).iter("marker")]
-        assert markers == [one_line(label) for label in LABELS_OF_ANY_KIND]
-
-
-def test_a_project_as_losslesscut_writes_it():
-    text = """{
-      // a comment, with 'quotes'
-      version: 1, mediaFileName: 'it\\'s.mp4', /* another */
-      cutSegments: [{start: 1.5, end: 3, name: 'Goal, {x: y}\\u0041\\n', tags: {a: 'b'},},
-        {start: 4, name: "it's",},],
-    }"""
-    found = of_text(text, "x")
-    assert [(one["video"], one["position_ms"], one["label"]) for one in found] == [
-        ("it's.mp4", 1500, "Goal, {x: y}A\n"),
-        ("it's.mp4", 4000, "it's"),
-    ]
-
-
-def test_television_counts_30_frames_in_30000_of_1001():
-    moments = [{"video": "m.mkv", "half": 1, "position_ms": 1_001_000, "label": "Goal"}]
-    assert " 01:16:40:00 " in OUTPUTS["edl"].write(moments, Ways(fps=29.97))  # 30,000 frames
-    assert 'frameDuration="1001/30000s"' in OUTPUTS["fcpxml"].write(moments, Ways(fps=29.97))
 
 
 def test_moments_in_a_file_find_their_half(run, tmp_path):
@@ -247,14 +188,6 @@ def test_independent_readers(tmp_path):
         chapters = json.loads(done.stdout)["chapters"]
         assert [one["tags"]["title"].rstrip() for one in chapters] == [one["label"] for one in moments]
         assert [one["start"] for one in chapters] == [one["position_ms"] for one in moments]
-
-
-def test_youtubes_chapters_are_apart():
-    times = (4, 15, 20, 3605, 3700)
-    moments = [{"video": "m.mkv", "half": 1, "position_ms": 1000 * at, "label": f"at {at}"} for at in times]
-    assert OUTPUTS["youtube"].write(moments, Ways()) == (
-        "0:00 Start\n0:15 at 15\n1:00:05 at 3605\n1:01:40 at 3700\n"
-    )
 
 
 @pytest.fixture

@@ -13,19 +13,20 @@ from typing import Any
 
 from comedian.errors import InputError
 from comedian.formats.actions import IN_FILE
+from comedian.formats.clocks import parse_clock
 from comedian.formats.entries import number_in, read_entries, text_in
 from comedian.formats.moments import Moment, Placed
 from comedian.formats.text import parse_json
 
 CSV_REMEDY = "write start,end,label a line, in seconds"
 LLC_REMEDY = "give a project of LosslessCut"
-NUMBER = r"\s*\d+(?:\.\d+)?\s*"
+NUMBER = r"\s*\d{1,9}(?:\.\d{1,30})?\s*"
 VERSION = 2
 LONGEST_HEAD = 4096  # characters before the segments
 STRING = r""" "(?:[^"\\\n]|\\(?s:.))*" | '(?:[^'\\\n]|\\(?s:.))*' """
 JSON5 = re.compile(
     rf"""(?P<string>{STRING}) | (?P<comment>//[^\n]* | /\*(?s:.*?)\*/)
-    | (?P<key>[A-Za-z_$][\w$]*)(?=\s*:) | (?P<comma>,)(?=(?:\s|//[^\n]*|/\*(?s:.*?)\*/)*[}}\]])""",
+    | (?P<key>[A-Za-z_$][\w$]*)(?=\s*:) | (?P<comma>,)(?=(?>\s|//[^\n]*|/\*(?s:.*?)\*/)*+[}}\]])""",
     re.VERBOSE,
 )
 ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(?s:(.)))")
@@ -53,7 +54,7 @@ def read_csv(text: str, file: str, before_seconds: float = 0.0) -> list[Moment]:
     for row in _rows(rows, file):
         if len(row) < 3 or not re.fullmatch(NUMBER, row[0], re.ASCII) or not row[2].strip():
             raise InputError("is no segment", f"{file}: line {rows.line_num}", CSV_REMEDY)
-        found.append(_moment(float(row[0]) + before_seconds, row[2].strip(), ""))
+        found.append(_moment(parse_clock(row[0]) + before_seconds, row[2].strip(), ""))
     return found
 
 

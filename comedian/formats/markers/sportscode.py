@@ -14,11 +14,12 @@ from xml.etree.ElementTree import Element, SubElement
 from comedian.errors import InputError
 from comedian.formats.actions import IN_FILE
 from comedian.formats.clocks import parse_clock
-from comedian.formats.entries import confidence_in
+from comedian.formats.entries import confidence_in, number_in
 from comedian.formats.moments import Moment, Placed
 
 LARGEST = 1 << 26  # characters; a match of ten thousand instances has 2 million
 REMEDY = "give an XML of Sportscode: <file><ALL_INSTANCES><instance>…"
+FLOAT = re.compile(r"\d{1,9}(?:\.\d{0,30})?(?:[eE][-+]?\d{1,2})?", re.ASCII)
 COLOURS = (  # told apart also by the colour-blind (Okabe and Ito), of 65535
     (0, 24310, 50358),
     (58853, 33667, 0),
@@ -55,12 +56,19 @@ def read(text: str, file: str, before_seconds: float = 0.0) -> list[Moment]:
         try:
             if not start or not code:
                 raise ValueError("has no start or no code")
-            position_ms = round(1000 * (parse_clock(start) + before_seconds))
+            position_ms = round(1000 * (_seconds(start) + before_seconds))
         except ValueError as error:
             raise InputError(str(error), f"{file}: instance {number}", REMEDY) from None
         moment = {"video": "", "half": IN_FILE, "position_ms": position_ms, "label": code.strip()}
         found.append(moment | _labels(instance, f"{file}: instance {number}"))
     return found
+
+
+def _seconds(text: str) -> float:
+    """Seconds as programs write them, 1.86000001430 or 9.5e-07, or as people do; ValueError if none."""
+    return (
+        float(number_in({"start": text}, "start")) if FLOAT.fullmatch(text.strip()) else parse_clock(text)
+    )
 
 
 def _labels(instance: Element, place: str) -> Moment:
