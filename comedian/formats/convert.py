@@ -211,6 +211,8 @@ def read_moments(path: str | Path, form: str | None = None, ways: Ways | None = 
         raise InputError("is a folder", path, "name a file, or leave --from away")
     if form == "soccernet" or (form is None and is_soccernet(path)):
         return [dict(spot) for spot in read_soccernet(path)]
+    if form in (None, "labels") and path.name == soccernet_labels.BALL_LABELS_NAME:
+        form = "soccernet-ball"  # its content does not tell
     return of_text(decode(path.read_bytes(), path, REMEDY), str(path), form, ways or Ways())
 
 
@@ -233,7 +235,8 @@ def of_text(text: str, file: str, form: str | None = None, ways: Ways | None = N
         return losslesscut.read_csv(text, file, before)
     if found == "llc":
         return losslesscut.read_llc(text, file, before)
-    return labels_in.read(text, file, JSON_FORMS.get(found, ()))
+    moments = labels_in.read(text, file, JSON_FORMS.get(found, ()))
+    return labels_in.on_one_timeline(moments, file) if found == "soccernet-ball" else moments
 
 
 def _guess(text: str) -> str:

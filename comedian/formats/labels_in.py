@@ -30,6 +30,15 @@ def read(text: str, file: str, forms: Collection[Form] = ()) -> list[Moment]:
     return [{**moment, **more} for moment, more in zip(moments, beside, strict=True)]
 
 
+def on_one_timeline(moments: list[Moment], file: str) -> list[Moment]:
+    """SoccerNet Ball's labels, all of half 1, as moments in a file; InputError for other halves."""
+    if other := {moment["half"] for moment in moments} - {1}:
+        raise InputError(
+            f"holds half {min(other)}, SoccerNet Ball has one", file, "give --from soccernet-labels"
+        )
+    return [{**moment, "half": IN_FILE, "video": moment["video"].removesuffix("/1")} for moment in moments]
+
+
 def _entries(content: Any) -> list[dict]:
     """What each action was read from, in the order of the actions."""
     if isinstance(content, list):

@@ -7,7 +7,7 @@ from typing import Any, cast
 from comedian.errors import InputError, some_of
 from comedian.formats.actions import IN_FILE, NOT_SHOWN, VISIBLE
 from comedian.formats.moments import Moment, in_half, in_one_file
-from comedian.formats.naming import half_number, named
+from comedian.formats.naming import half_number, named, stem
 from comedian.formats.periods import VIDEO_MS, Period, periods_beside, to_intervals
 from comedian.formats.spot import Spot
 
@@ -56,7 +56,9 @@ def ball(moments: Sequence[Moment]) -> str:
     """`Labels-ball.json`: one timeline, half 1."""
     placed = in_one_file(moments, "Labels-ball.json")
     annotations = [_annotation(moment, 1, 1000 * seconds) for seconds, moment in placed]
-    return _text({"UrlLocal": "", "annotations": annotations})
+    videos = [moment["video"] for _, moment in placed if moment["video"]]
+    game = "/".join(named(videos[0]).game) if videos else ""
+    return _text({"UrlLocal": game, "annotations": annotations})
 
 
 LABELS = "Labels-v2.json"
@@ -100,7 +102,7 @@ def _e2e_name(moment: Moment) -> str:
     """GAME/1: what says the half of a video."""
     if moment["half"] == IN_FILE or half_number(moment["video"], 0):
         return moment["video"]
-    return f"{moment['video'] or 'game'}/{moment['half']}"
+    return f"{stem(moment['video']) if moment['video'] else 'game'}/{moment['half']}"
 
 
 def osl(moments: Sequence[Moment]) -> str:

@@ -99,6 +99,34 @@ def test_moments_in_a_file_find_their_half(run, tmp_path):
     assert (status, found, err) == (0, [("1 - 00:01", "1000"), ("2 - 00:00", "500")], "")
 
 
+def test_the_ball_has_one_timeline(run, tmp_path):
+    write_periods(tmp_path / "m.mkv", [Period(1, 30_000, 2_000_000), Period(2, 3_000_000, None)])
+    moment = {
+        "video": str(tmp_path / "m.mkv"),
+        "half": 2,
+        "position_ms": 500,
+        "label": "PASS",
+        "team": "left",
+    }
+    (tmp_path / "one.jsonl").write_text(json.dumps(moment) + "\n")
+    ball = tmp_path / "Labels-ball.json"
+    assert run(main, tmp_path / "one.jsonl", "--to", "soccernet-ball", "-o", ball) == (0, "", "")
+    (found,) = json.loads(ball.read_text())["annotations"]
+    assert (found["gameTime"], found["position"], found["team"]) == ("1 - 50:00", "3000500", "left")
+    (back,) = read_moments(ball)
+    assert (back["half"], back["position_ms"], back["team"]) == (IN_FILE, 3_000_500, "left")
+    ball.write_text('{"annotations": [{"gameTime": "2 - 00:01", "position": "1000", "label": "PASS"}]}')
+    assert "holds half 2" in run(main, ball)[2]
+
+
+def test_halves_in_one_file_are_two_videos_of_e2e_spot(tmp_path):
+    moments = [{"video": "a/m.mkv", "half": half, "position_ms": 40, "label": "x"} for half in (1, 2)]
+    path = tmp_path / "labels.json"
+    path.write_text(OUTPUTS["e2e-spot"].write(moments, Ways()))
+    labels = Labels(["a/m.mkv"], path)
+    assert [one.half for one in labels.of(labels.game_of("a/m.mkv"))] == [1, 2]
+
+
 def test_a_folder_of_spots(run, tmp_path):
     for game in "ab":
         (tmp_path / "d").mkdir(exist_ok=True)
