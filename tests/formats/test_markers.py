@@ -1,5 +1,8 @@
 """Editors' forms: odd labels and numbers, what other programs write, hostile files."""
 
+import json
+import shutil
+import subprocess
 from xml.etree import ElementTree
 
 import pytest
@@ -26,6 +29,19 @@ LABELS_OF_ANY_KIND = [
     " ",
     "// no /* x",
 ]
+
+
+@pytest.mark.skipif(not shutil.which("ffprobe"), reason="ffprobe is not here")
+@pytest.mark.parametrize("form", ["srt", "webvtt"])
+def test_ffmpeg_reads_captions(form, tmp_path):
+    times = (40, 1500, 3_725_500)
+    moments = [{"video": "m", "half": 1, "position_ms": time, "label": "a <b> & --> c"} for time in times]
+    path = tmp_path / {"srt": "x.srt", "webvtt": "x.vtt"}[form]
+    path.write_text(OUTPUTS[form].write(moments, Ways()))
+    words = ["ffprobe", "-v", "error", "-show_packets", "-of", "json", str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    found = [round(1000 * float(one["pts_time"])) for one in json.loads(done.stdout)["packets"]]
+    assert (done.stderr, found) == ("", list(times))
 
 
 @pytest.mark.parametrize("form", [form for form, output in OUTPUTS.items() if output.of_file])

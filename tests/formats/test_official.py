@@ -8,7 +8,9 @@ import pytest
 
 from comedian.evaluation.metrics import evaluate
 from comedian.evaluation.pairing import collect, pair
+from comedian.formats.convert import OUTPUTS, Ways, of_text, read_moments
 from comedian.formats.labels import read_labels
+from comedian.formats.labels_out import as_spots
 from comedian.formats.lookup import Labels
 from comedian.formats.soccernet import list_soccernet, read_soccernet, write_soccernet
 from comedian.recipes.model import SOCCERNET_CLASSES
@@ -91,6 +93,23 @@ def test_matches_under_every_name(tmp_path, name, target):
     theirs, ours = scores(tmp_path / "labels", tmp_path / target, SOCCERNET_CLASSES, 2)
     assert ours == theirs
     assert 0.1 < ours[0] < 1
+
+
+@pytest.mark.parametrize("form", ["csv", "osl", "jsonl"])
+def test_labels_and_results_that_were_converted(tmp_path, form):
+    """They go through another form and back, and score what they scored."""
+    spots = []
+    for file in sorted(MATCHES.rglob("Labels-v2.json")):
+        goal = tmp_path / "labels" / file.parent.relative_to(MATCHES) / file.name
+        goal.parent.mkdir(parents=True)
+        moments = of_text(OUTPUTS[form].write(read_moments(file), Ways()), "x")
+        goal.write_text(OUTPUTS["soccernet-labels"].write(moments, Ways()))
+        assert read_labels(goal) == read_labels(file)
+        spots += [one | {"confidence": number % 11 / 10} for number, one in enumerate(moments)]
+    write_soccernet(as_spots(of_text(OUTPUTS[form].write(spots, Ways()), "x")), tmp_path / "r.zip")
+    theirs, ours = scores(tmp_path / "labels", tmp_path / "r.zip", SOCCERNET_CLASSES, 2)
+    assert ours == theirs
+    assert ours[0] > 0.1
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0, 90, -2.2, float("inf"), float("nan")])
