@@ -153,7 +153,7 @@ def remarks(moments: Sequence[Moment], form: str, ways: Ways) -> list[str]:
         unsure = sum("confidence" not in moment for moment in moments)
         return [f"{unsure} labels without a confidence get 1"] * bool(unsure)
     output, found = OUTPUTS[form], []
-    if missing := lost(moments, output.kept):
+    if form != "jsonl" and (missing := lost(moments, output.kept)):  # which holds every key
         found.append(f"{output.name}: no place for {', '.join(missing)}")
     nameless = sum("confidence" in moment and not moment["video"] for moment in moments)
     if form == "jsonl" and nameless:

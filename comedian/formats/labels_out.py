@@ -31,8 +31,14 @@ def _own(moment: Moment) -> Moment:
     return {("video_ms" if key == "position_ms" else key): value for key, value in found.items()}
 
 
-def as_spots(moments: Iterable[Moment]) -> list[Spot]:
-    """Moments as spots for SoccerNet's results; labels are as sure as can be."""
+def as_spots(moments: Sequence[Moment]) -> list[Spot]:
+    """Moments as spots for SoccerNet's results; labels are as sure as can be.
+
+    Raises:
+        InputError: one names no video.
+    """
+    if not all(moment["video"] for moment in moments):
+        raise InputError("moments name no video, results are of games", remedy="give --video GAME/1")
     found = [{"confidence": 1.0, **in_half(moment)} for moment in moments]
     return cast(list[Spot], sorted(found, key=lambda spot: named(spot["video"]).game))
 

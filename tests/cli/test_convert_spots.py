@@ -99,6 +99,25 @@ def test_moments_in_a_file_find_their_half(run, tmp_path):
     assert (status, found, err) == (0, [("1 - 00:01", "1000"), ("2 - 00:00", "500")], "")
 
 
+def test_other_keys_pass_through_our_lines(run, file):
+    lines = [json.loads(line) | {"error": "hit"} for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    status, out, err = run(main, file)
+    assert (status, [json.loads(line)["error"] for line in out.splitlines()], err) == (0, ["hit"] * 12, "")
+    assert "12 error" in run(main, file, "--to", "csv")[2]
+
+
+def test_results_are_of_games(run, tmp_path):
+    (tmp_path / "cut.csv").write_text("2,,Goal\n")
+    words = (tmp_path / "cut.csv", "--to", "soccernet", "-o", tmp_path / "r.zip", "-q")
+    assert run(main, *words)[::2] == (
+        1,
+        "convert-spots: moments name no video, results are of games; give --video GAME/1\n",
+    )
+    assert run(main, *words, "--video", "G/2")[0] == 0
+    assert [one["half"] for one in read_moments(tmp_path / "r.zip")] == [2]
+
+
 def test_the_ball_has_one_timeline(run, tmp_path):
     write_periods(tmp_path / "m.mkv", [Period(1, 30_000, 2_000_000), Period(2, 3_000_000, None)])
     moment = {

@@ -33,6 +33,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/evaluation/remarks.py": ("evaluate",),
     "comedian/formats/convert.py": ("convert-spots",),
     "comedian/formats/labels_in.py": ("convert-spots",),
+    "comedian/formats/labels_out.py": ("convert-spots",),
     "comedian/formats/games.py": (*FRAMES, "check-data"),
     "comedian/formats/lookup.py": ("evaluate", "finetune", "check-data", "tune-nms"),
     "comedian/models/spotter.py": ("distill",),
