@@ -161,7 +161,7 @@ function open(half) {
   const source = data.halves[half].src;
   if (!source || (playing >= 0 && data.halves[playing].src === source)) { playing = half; return; }
   playing = half;
-  video.src = source;
+  video.src = source.split("/").map(encodeURIComponent).join("/");
 }
 
 function timeOfVideo() {
@@ -181,7 +181,7 @@ function seek(half, seconds) {
 }
 
 video.addEventListener("error", () => {
-  const name = decodeURIComponent(data.halves[Math.max(playing, 0)].src);
+  const name = data.halves[Math.max(playing, 0)].src;
   $$("hint").hidden = false;
   $$("hint").textContent = `This browser does not play ${name}. A copy that it plays: `
     + `ffmpeg -i "${name}" -c:v libx264 -c:a aac "${name}.mp4", then draw-timeline --video "${name}.mp4".`;

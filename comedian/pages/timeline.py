@@ -13,11 +13,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
-from comedian.formats.naming import named
+from comedian.formats.naming import named, text_of
 from comedian.formats.periods import VIDEO_MS
 from comedian.formats.scores import Scores
 from comedian.formats.soccernet import soccernet_game
@@ -131,8 +130,8 @@ def _half(
 
 
 def _source(video: Path, beside: Path) -> str:
-    """A relative link to a video, "" where there is none."""
-    return quote(os.path.relpath(video, beside)) if video.is_file() else ""
+    """The path of a video from the page's folder, "" where there is none."""
+    return text_of(os.path.relpath(video, beside)) if video.is_file() else ""
 
 
 def _scores(half: Scores, columns: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
