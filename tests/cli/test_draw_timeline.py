@@ -133,8 +133,8 @@ def test_a_match_in_one_file_and_its_video(run, tmp_path):
     run(main, path, "-o", tmp_path / "a.html", "-q")
     halves = data_of(tmp_path / "a.html")["halves"]
     assert [(half["start"], half["src"]) for half in halves] == [
-        (30, "m%20%C3%A4.mkv"),
-        (3725, "m%20%C3%A4.mkv"),
+        (30, "m ä.mkv"),
+        (3725, "m ä.mkv"),
     ]
 
 
