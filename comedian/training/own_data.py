@@ -55,7 +55,7 @@ def prepare(
         say(message)
     actions = read_actions(halves, known, names, say)
     if held_out is None:
-        say("nothing to validate on (--valid, --hold-out): keeping the last epoch")
+        say("no --valid, keeping the last epoch")
         return Prepared(recipe, actions, None, files)
     for message in remark_shared(_videos(halves), _videos(held_out)):
         say(message)
