@@ -61,7 +61,16 @@ Periods = Annotated[
         help="Where a half lies in a video that holds several: 1=0:30-46:10; repeatable.",
     ),
 ]
+LabelsPath = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER|FILE",
+        callback=by_name("labels"),
+        help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video].",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
+NoRemarks = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks on stderr.")]
 Device = Annotated[
     str, typer.Option(metavar="auto|cpu|cuda|cuda:N", help="auto is CUDA if there is one, else the CPU.")
 ]

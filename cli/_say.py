@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from comedian.errors import InputError, some_of
@@ -25,6 +26,11 @@ def say_left_out(sources: Iterable[str | Path], taken: Iterable[Path], say: Call
 
     for folder, names in left_out(sources, taken).items():
         say(f"{folder}: left out {some_of(names)}; to take a video of another kind, name it")
+
+
+def speaker(command: str, quiet: bool) -> Callable[[str], None]:
+    """What takes the command's remarks: each is a line on stderr, or none is."""
+    return (lambda message: None) if quiet else partial(warn, command)
 
 
 def warn(command: str, message: str) -> None:

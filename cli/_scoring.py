@@ -1,17 +1,11 @@
 """What the commands that compare with labels have in common."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ._options import by_name
 
-LABELS = typer.Option(
-    metavar="FOLDER|FILE",
-    callback=by_name("labels"),
-    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video].",
-)
 GAMES = typer.Option(
     metavar="FILE",
     callback=by_name("lists"),
@@ -21,7 +15,6 @@ FPS = typer.Option(
     "--fps", "--framerate", min=1, max=1000, metavar="RATE", help="Frames a second; ball spotting 25."
 )
 
-LabelsPath = Annotated[Path | None, LABELS]
 Fps = Annotated[int, FPS]
 
 

@@ -1,6 +1,5 @@
 """Where spots go: lines, a file for each game in a folder, or a list on a terminal; and a last line."""
 
-import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +11,6 @@ from comedian.formats.naming import named
 from comedian.formats.spot import Spot
 
 from ._io import open_output, write_spots
-from ._options import Merge
 
 SHOWN = 40  # spots of a list on a terminal
 GAP_SECONDS = 15.0  # by which two of a label are apart there
@@ -102,26 +100,6 @@ def _table(say: Callable[[str], None]) -> Iterator[Take]:
     best = list(each(map(keep, by_half(everything)), SHOWN, best_first=True))
     sys.stdout.writelines(f"{line}\n" for line in table(best))
     say(f"these are the {len(best)} surest of {len(everything)} spots; -o FILE, or a pipe, takes all")
-
-
-def load_models(
-    names: list[str] | None, ignored_seconds: float | None, merge: Merge | None, say: Callable[[str], None]
-) -> tuple:
-    """The models' files, the spotters, and how windows slide: as the first was trained, or by flags."""
-    from dataclasses import replace
-
-    from comedian.spotting.sources import load_ensemble
-    from comedian.weights.hub import fetch, fetch_published
-
-    names = names or [name for name in [os.environ.get("COMEDIAN_MODEL")] if name]
-    files = [fetch(name) for name in names] or [fetch_published(say)]
-    spotters = load_ensemble(files)
-    recipe = spotters[0].spot
-    if ignored_seconds is not None:
-        recipe = replace(recipe, ignored_seconds=ignored_seconds)
-    if merge is not None:
-        recipe = replace(recipe, merge=merge.value)
-    return files, spotters, recipe
 
 
 class Tally:

@@ -1,13 +1,14 @@
 """How `nms` is told to suppress."""
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import typer
 
 from comedian.errors import InputError
+
+from ._models import usual_model
 
 
 def chosen_method(soft: bool, hard: bool, peak: bool) -> str:
@@ -48,9 +49,10 @@ def thresholds_of(precision: float, model: str | None, say: Callable[[str], None
     from comedian.formats.checkpoint import read_header
     from comedian.weights.hub import fetch
 
-    name = model or os.environ.get("COMEDIAN_MODEL")
-    if not name:
+    names = [model] if model else usual_model()
+    if not names:
         raise InputError("no spotter was named", "--precision", "name it with --model")
+    name = names[0]
     if not (curves := read_header(fetch(name)).curves):
         what = "was trained without validation, so that nobody knows its precision"
         raise InputError(what, name, "use finetune --valid, or --threshold here")

@@ -11,7 +11,7 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._io import open_spots
-from ._options import Prefer, Quiet, Root, by_name
+from ._options import LabelsPath, Prefer, Quiet, Root, by_name
 from ._progress import progress
 from ._say import warn
 
@@ -20,11 +20,6 @@ SOURCES = typer.Argument(
     metavar="FILES",
     help="Videos, frames, features, banks, scores, weights, labels, spots (- for standard input), folders "
     "or .txt lists of them.  [required]",
-)
-LABELS = typer.Option(
-    metavar="FOLDER|FILE",
-    callback=by_name("labels"),
-    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video].",
 )
 CLASSES = typer.Option(
     metavar="NAME,…|FILE",
@@ -40,7 +35,7 @@ DECODE = typer.Option("--decode", help="Look at every picture and row, not only 
 
 def check_data(
     files: Annotated[list[str] | None, SOURCES] = None,
-    labels: Annotated[Path | None, LABELS] = None,
+    labels: LabelsPath = None,
     classes: Annotated[str | None, CLASSES] = None,
     test: Annotated[Path | None, TEST] = None,
     root: Root = None,

@@ -25,7 +25,8 @@ def completion(shell: Annotated[Shell, SHELL]) -> None:
     For good: in ~/.bashrc or ~/.zshrc the line `eval "$(comedian completion bash)"` (or zsh), for fish
     `comedian completion fish > ~/.config/fish/completions/comedian.fish`.
     """
-    from ._completion import SHELLS, options
+    from ._completion import SHELLS
+    from ._offered import options
 
     print(SHELLS[shell.value](options()), end="")
 

@@ -1,7 +1,6 @@
 """convert-spots: from any form of spots and labels to any other."""
 
 from enum import StrEnum
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -22,9 +21,9 @@ from comedian.formats.spots import spots_files
 
 from ._app import command
 from ._io import open_input, open_output
-from ._options import warn_ignored
+from ._options import NoRemarks, warn_ignored
 from ._outputs import refuse_inputs
-from ._say import warn
+from ._say import speaker
 
 NAME = "convert-spots"
 From = StrEnum("From", {name.replace("-", "_"): name for name in INPUTS})  # type: ignore[misc]
@@ -37,7 +36,6 @@ BEFORE = typer.Option(min=0, max=3600, metavar="SECONDS", help="Of ranges: from 
 AFTER = typer.Option(min=0, max=3600, metavar="SECONDS", help="Of ranges: from the moment to their end.")
 VIDEO = typer.Option(metavar="NAME", help="Video of moments that name none.")
 OUTPUT = typer.Option("--output", "-o", metavar="FILE|FOLDER", help="File; of soccernet a folder or .zip.")
-QUIET = typer.Option("--quiet", "-q", help="No remarks on stderr.")
 
 
 def convert_spots(
@@ -50,13 +48,13 @@ def convert_spots(
     after: Annotated[float, AFTER] = 0.0,
     video: Annotated[str | None, VIDEO] = None,
     output: Annotated[str, OUTPUT] = "-",
-    quiet: Annotated[bool, QUIET] = False,
+    quiet: NoRemarks = False,
 ) -> None:
     """Write spots or labels in another form, also as markers for programs that people cut video with.
 
     What the other form has no place for is said.
     """
-    say = (lambda line: None) if quiet else partial(warn, NAME)
+    say = speaker(NAME, quiet)
     form, ways = str(to or output_form(output) or "jsonl"), Ways(fps, before, after)
     if form == "soccernet" and output == "-":
         raise typer.BadParameter("soccernet needs a folder or a .zip: -o", param_hint="--to")

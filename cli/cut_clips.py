@@ -11,9 +11,9 @@ from comedian.spotting.listing import best
 
 from ._app import command
 from ._io import SPOTS, open_spots
-from ._options import by_name
+from ._options import NoRemarks, by_name
 from ._outputs import check_output, refuse_inputs
-from ._say import warn
+from ._say import speaker
 
 NAME = "cut-clips"
 LABEL = typer.Option(metavar="LABEL", help="Only spots of this label; repeatable [default: all].")
@@ -33,7 +33,6 @@ OUTPUT = typer.Option(
 REEL = typer.Option(
     callback=by_name("a reel"), metavar="FILE", help="All clips in one file, each a chapter (.mp4, .mkv)."
 )
-QUIET = typer.Option("--quiet", "-q", help="No remarks on stderr.")
 
 
 def cut_clips(
@@ -47,7 +46,7 @@ def cut_clips(
     exact: Annotated[bool, EXACT] = False,
     output: Annotated[Path | None, OUTPUT] = None,
     reel: Annotated[Path | None, REEL] = None,
-    quiet: Annotated[bool, QUIET] = False,
+    quiet: NoRemarks = False,
 ) -> None:
     """Cut the moments around spots out of their video, with their sound; overlapping ones become one.
 
@@ -72,8 +71,9 @@ def cut_clips(
         f"no spot of {some_of(label or ['any label'])}: nothing to cut": not clips,
         f"{len(planned) - len(clips)} clips lie behind the end of their video": len(clips) < len(planned),
     }
-    for message in () if quiet else [text for text, holds in remarks.items() if holds]:
-        warn(NAME, message)
+    say = speaker(NAME, quiet)
+    for message in [text for text, holds in remarks.items() if holds]:
+        say(message)
     for path, clip in cut(clips, output, exact) if output else ():
         about = {"file": str(path), "video": str(clip.video), "start_seconds": round(clip.start, 3)}
         about |= {"end_seconds": round(clip.end, 3), "labels": clip.labels}

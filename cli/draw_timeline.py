@@ -10,9 +10,9 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._io import SPOTS, open_output, open_spots
-from ._options import by_name
+from ._options import NoRemarks, by_name
 from ._outputs import refuse_inputs
-from ._say import warn
+from ._say import speaker
 
 NAME = "draw-timeline"
 LABELS = typer.Option(
@@ -24,7 +24,6 @@ VIDEO = typer.Option(
 )
 TOLERANCE = typer.Option(min=1, max=60, metavar="SECONDS", help="Full width within which a spot is a hit.")
 OUTPUT = typer.Option("--output", "-o", metavar="FILE|FOLDER/", help="Page; a folder takes one a match.")
-QUIET = typer.Option("--quiet", "-q", help="No remarks on stderr.")
 
 
 def draw_timeline(
@@ -34,7 +33,7 @@ def draw_timeline(
     scores: Annotated[Path | None, SCORES] = None,
     video: Annotated[Path | None, VIDEO] = None,
     tolerance: Annotated[int, TOLERANCE] = 5,
-    quiet: Annotated[bool, QUIET] = False,
+    quiet: NoRemarks = False,
 ) -> None:
     """Draw the timeline of a match as a page to look at, correct and take labels from.
 
@@ -43,7 +42,7 @@ def draw_timeline(
     from comedian.pages.matches import matches_of
     from comedian.pages.timeline import page
 
-    say = (lambda message: None) if quiet else (lambda message: warn(NAME, message))
+    say = speaker(NAME, quiet)
     with open_spots(spots, NAME) as found:
         matches = matches_of(list(found), labels, scores, video, tolerance, say)
     if not matches:

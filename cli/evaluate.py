@@ -8,10 +8,10 @@ import typer
 
 from ._app import command
 from ._io import SPOTS, games_in, open_output, open_spots, write_spots
-from ._options import by_name
+from ._options import LabelsPath, by_name
 from ._outputs import check_output, refuse_inputs
-from ._say import warn
-from ._scoring import GAMES, Fps, LabelsPath, known_metrics
+from ._say import speaker
+from ._scoring import GAMES, Fps, known_metrics
 
 METRICS = typer.Option(metavar="METRIC,…", help="Some of tight,loose,at1,at2,at3,at4,at5, with commas.")
 CLASSES = typer.Option(
@@ -84,8 +84,9 @@ def evaluate(
         said += more
     scores = study(results, names, wanted, fps, Asked(chance, intervals, per_game, other, compare or ""))
     scores["warnings"] = remarks + said + scores["warnings"]
-    for message in () if quiet else scores["warnings"]:
-        warn("evaluate", message)
+    say = speaker("evaluate", quiet)
+    for message in scores["warnings"]:
+        say(message)
     if errors:
         with open_output(errors) as stream:
             write_spots(stream, list_errors(results, names, KNOWN[wanted[0]][-1], fps))

@@ -1,6 +1,5 @@
 """finetune: step 3, from labelled actions to a spotter."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,24 +9,17 @@ from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
 from ._flags import Flags, with_flags
-from ._options import by_name
+from ._options import LabelsPath, by_name
 from ._outputs import refuse_inputs
 from ._say import warn
 from ._torchrun import is_first
 from ._training import train
 
-LABELS = typer.Option(
-    metavar="FOLDER|FILE",
-    callback=by_name("labels"),
-    help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video].",
-)
 VALID = typer.Option(
     metavar="FRAMES",
     callback=by_name("frames"),
     help="Frames to validate every epoch on, the best one is kept; repeatable.",
 )
-
-
 CLASSES = typer.Option(
     metavar="NAME,…|FILE",
     help="File of class names, or names with commas [default: the recipe's, or the labels' own].",
@@ -40,7 +32,7 @@ HOLD_OUT = typer.Option(
 @with_flags
 def finetune(
     flags: Flags,
-    labels: Annotated[Path | None, LABELS] = None,
+    labels: LabelsPath = None,
     valid: Annotated[list[str] | None, VALID] = None,
     hold_out: Annotated[float | None, HOLD_OUT] = None,
     classes: Annotated[str | None, CLASSES] = None,

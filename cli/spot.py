@@ -11,11 +11,12 @@ from comedian.errors import InputError
 from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
+from ._models import load_models
 from ._options import Device, Merge, Periods, Prefer, Quiet, Root, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
 from ._progress import progress
-from ._say import Skip, say_left_out, warn
-from ._spotting import Tally, is_folder, load_models, open_target, still_to_do
+from ._say import Skip, say_left_out, speaker
+from ._spotting import Tally, is_folder, open_target, still_to_do
 from ._torchrun import is_first
 
 SOURCES = typer.Argument(
@@ -69,7 +70,7 @@ def spot(
     from comedian.spotting.sliding import to_spots
     from comedian.spotting.sources import average_saved, find_sources, join_halves, score_sources
 
-    say = (lambda message: None) if quiet else (lambda message: warn("spot", message))
+    say = speaker("spot", quiet)
     skip = Skip("spot")
     halves, saved = find_sources(sources, root, prefer, skip, parse_periods(periods or (), "--half"))
     if not halves and not saved:

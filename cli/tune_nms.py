@@ -8,11 +8,11 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._io import open_output
-from ._options import Quiet, by_name
+from ._options import LabelsPath, Quiet, by_name
 from ._outputs import check_output, refuse_inputs
 from ._progress import progress
-from ._say import warn
-from ._scoring import Fps, LabelsPath
+from ._say import speaker
+from ._scoring import Fps
 
 SAVED = typer.Argument(
     metavar="SCORES",
@@ -51,9 +51,10 @@ def tune_nms(
     refuse_inputs([output], known.files())
     with progress(quiet) as report:
         tuned = tune(halves, files[0].classes, known, fps, report)
-    for message in [] if quiet else [*tuned.remarks, summary(tuned)]:
-        warn("tune-nms", message)
-    about = [f"tune-nms {VERSION}", *tuned.remarks, summary(tuned)]
+    told, say = [*tuned.remarks, summary(tuned)], speaker("tune-nms", quiet)
+    for message in told:
+        say(message)
+    about = [f"tune-nms {VERSION}", *told]
     with open_output(output) as stream:
         stream.write(settings_text(tuned.settings, about, notes(tuned)))
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cli._completion import SHELLS, options
+from cli._completion import SHELLS
+from cli._offered import options
 from cli._umbrella import COMMANDS, WITHIN
 from cli.completion import main
 from tests.help_pages import help_of

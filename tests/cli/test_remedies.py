@@ -87,6 +87,7 @@ NAMED = [
 SHARED = (  # define options, or name those of several commands
     "cli/_app.py",
     "cli/_completion.py",
+    "cli/_offered.py",
     "cli/_flags.py",
     "cli/_options.py",
     "cli/_scoring.py",
