@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -42,10 +43,10 @@ def open_input(name: str, command: str, awaited: str) -> Iterator[TextIO]:
 def open_spots(name: str, command: str) -> Iterator[Iterator[Spot]]:
     """Open spots: JSON Lines, standard input for `-`, a folder of them, or SoccerNet's results."""
     from comedian.formats.soccernet import is_soccernet, read_soccernet
-    from comedian.formats.spots import read_spots, spots_files
+    from comedian.formats.spots import read_spots, read_spots_file, spots_files
 
     if name != "-" and (files := spots_files(name)):
-        yield (spot for file in files for spot in read_spots(file.open(encoding="utf-8"), str(file)))
+        yield chain.from_iterable(map(read_spots_file, files))
         return
     if name != "-" and is_soccernet(name):
         yield read_soccernet(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from comedian.errors import InputError
-from comedian.formats.naming import named
+from comedian.formats.naming import below, named
 from comedian.formats.spot import Spot
 
 from ._io import open_output, write_spots
@@ -26,8 +26,7 @@ def is_folder(output: str) -> bool:
 
 def game_path(folder: str, game: str) -> Path:
     """The file of a game, below the folder wherever its name points to."""
-    parts = [part for part in Path(game).parts if part not in ("/", "..")]
-    if not parts:
+    if not (parts := below(game)):
         raise InputError(f"{game!r} names no game", None, "name videos by folder and file")
     return Path(folder).joinpath(*parts[:-1], f"{parts[-1]}.jsonl")
 

@@ -7,21 +7,21 @@ from typing import Any
 
 from comedian.about.difference import Difference
 from comedian.errors import some_of
+from comedian.formats.actions import VISIBLE
 from comedian.formats.clocks import clock
 from comedian.formats.labels import read_label_sets
 from comedian.formats.lookup import same_game
 from comedian.formats.naming import half_number, named
 from comedian.formats.soccernet import read_soccernet
 from comedian.formats.spot import Spot
-from comedian.formats.spots import read_spots
+from comedian.formats.spots import read_spots_file
 
 Key = tuple[Any, ...]
 
 
 def spots(one: Path, other: Path) -> Iterator[Difference]:
     """Two files of spots, a line each."""
-    with one.open(encoding="utf-8") as left, other.open(encoding="utf-8") as right:
-        yield from _of_spots(read_spots(left, str(one)), read_spots(right, str(other)))
+    yield from _of_spots(read_spots_file(one), read_spots_file(other))
 
 
 def results(one: Path, other: Path) -> Iterator[Difference]:
@@ -77,7 +77,7 @@ def _actions(path: Path) -> dict[Key, str]:
     for video, actions in read_label_sets(path).items():
         for action in actions:
             label = (
-                action.label if action.visibility == "visible" else f"{action.label} ({action.visibility})"
+                action.label if action.visibility == VISIBLE else f"{action.label} ({action.visibility})"
             )
             key = video, action.half, action.position_ms, label
             places[*key, seen[key]] = action.visibility

@@ -18,15 +18,14 @@ from comedian.formats.labels import form_of, read_label_sets
 from comedian.formats.periods import SUFFIX, periods_beside, to_intervals
 from comedian.formats.soccernet import list_soccernet, read_soccernet
 from comedian.formats.spot import KEYS, Outside, Spot
-from comedian.formats.spots import read_spots
+from comedian.formats.spots import read_spots_file
 from comedian.video.decode import open_video
 from comedian.video.sample import probe
 
 
 def spots(path: Path) -> dict[str, Any]:
     """Spots, a line each: how many, of which halves and classes, how sure."""
-    with path.open(encoding="utf-8") as stream:
-        return _of_spots(read_spots(stream, str(path)))
+    return _of_spots(read_spots_file(path))
 
 
 def results(path: Path) -> dict[str, Any]:

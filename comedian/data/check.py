@@ -15,13 +15,12 @@ from comedian.data.findings import Finding, of_error
 from comedian.data.gather import Gathered
 from comedian.errors import InputError
 from comedian.formats.games import files_of, find_games
-from comedian.formats.naming import VIDEO_SUFFIXES, half_number, is_game_file, named
+from comedian.formats.naming import VIDEO_SUFFIXES, game_name, half_number, is_game_file
 from comedian.formats.periods import SUFFIX, periods_beside
 from comedian.formats.scores import ScoresFile
 from comedian.formats.soccernet import read_soccernet
-from comedian.formats.soccernet_labels import GAME_PARTS
 from comedian.formats.spot import Spot
-from comedian.formats.spots import read_spots
+from comedian.formats.spots import read_spots_file
 from comedian.progress import Report, silent
 
 NO_EFFECT = "has no effect"
@@ -124,7 +123,7 @@ class Check:
     def _spots(self, gathered: Gathered, given: Iterable[Spot]) -> Iterator[Finding]:
         """Look at spots in files, and at those of standard input."""
         sources: list[tuple[str | Path, Iterable[Spot]]] = [("standard input", given)]
-        sources += [(path, _read_spots(path)) for path in gathered.of("spots")]
+        sources += [(path, read_spots_file(path)) for path in gathered.of("spots")]
         sources += [(path, read_soccernet(path)) for path in gathered.of("results")]
         for file, spots in sources:
             found = Spots(file, self._media.seen)
@@ -148,16 +147,6 @@ def _weights(path: Path) -> None:
 
     if path.suffix == ".safetensors" and is_ours(read_safetensors(path, tensors=False)[0]):
         read_header(path)
-
-
-def _read_spots(path: Path) -> Iterator[Spot]:
-    with path.open(encoding="utf-8") as stream:
-        yield from read_spots(stream, str(path))
-
-
-def game_name(path: Path) -> str:
-    """The game of a file, as a bank names it, or ends like it."""
-    return "/".join(named(path).game[-GAME_PARTS:])
 
 
 def _periods(path: Path) -> None:

@@ -7,7 +7,7 @@ from comedian.errors import some_of
 from comedian.formats.actions import Action
 from comedian.formats.bank import BankTimes
 from comedian.formats.lookup import same_game
-from comedian.formats.naming import named
+from comedian.formats.naming import game_name, named
 
 LABEL_SLACK_SECONDS = 1.0  # that a label may lie outside its video without a word
 BANK_SLACK_SECONDS = 5.0  # that features may end before or after their video
@@ -62,5 +62,5 @@ def remark_shared(training: Iterable[str], held_out: Sequence[str]) -> list[str]
     """Of videos to train on that are also of games to validate or test on."""
     pairs = shared_games(training, held_out)
     what = "games to train on are also to validate on, so that the score says little"
-    names = list(dict.fromkeys("/".join(named(video).game[-3:]) for video, _ in pairs))
+    names = list(dict.fromkeys(game_name(video) for video, _ in pairs))
     return [f"{what}: {some_of(names)}"] if names else []

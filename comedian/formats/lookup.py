@@ -12,9 +12,9 @@ from comedian.errors import InputError, some_of
 from comedian.formats.actions import IN_FILE, Action, in_halves
 from comedian.formats.games import read_list
 from comedian.formats.labels import TEXT_SUFFIXES, read_label_sets
-from comedian.formats.naming import HALVES, Named, Parts, half_number, named, parts, stem
+from comedian.formats.naming import GAME_PARTS, HALVES, Named, Parts, half_number, named, parts, stem
 from comedian.formats.soccernet import soccernet_game
-from comedian.formats.soccernet_labels import GAME_PARTS, LABELS_NAME, LABELS_NAMES
+from comedian.formats.soccernet_labels import LABELS_NAME, LABELS_NAMES
 
 EXPECTED = f"expected GAME/{LABELS_NAME}"
 SUFFIXES = TEXT_SUFFIXES | {".json"}

@@ -23,6 +23,7 @@ VIDEO_SUFFIXES = frozenset(  # what FFmpeg reads and people have; a playlist's s
 FRAMES_SUFFIXES = frozenset({".h5"})
 HALVES = (1, 2)
 LAST_HALF = HALVES[-1]
+GAME_PARTS = 3  # SoccerNet names a game league/season/game
 
 Parts = tuple[str, ...]  # folders and name of a game
 
@@ -74,11 +75,20 @@ def stem(path: str | Path) -> PurePosixPath:
     return found.with_suffix("") if found.suffix.lower() in _SUFFIXES else found
 
 
+def below(path: str | PurePosixPath) -> Parts:
+    """The folders and name of a path, wherever it points to: without a root and steps up."""
+    path = PurePosixPath(path)
+    return tuple(part for part in path.parts if part not in (path.anchor, ".."))
+
+
+def game_name(path: str | Path) -> str:
+    """The game of a file as SoccerNet names it, by its last parts: `league/season/game`."""
+    return "/".join(named(path).game[-GAME_PARTS:])
+
+
 def parts(path: str | PurePosixPath) -> Parts:
     """The folders and name of a path, without its root; of the working folder where none is left."""
-    path = PurePosixPath(path)
-    found = tuple(part for part in path.parts if part not in (path.anchor, ".."))
-    return found or Path(path).resolve().parts[1:]
+    return below(path) or Path(path).resolve().parts[1:]
 
 
 def _half(name: str) -> int | None:

@@ -14,9 +14,8 @@ from typing import cast
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
 from comedian.formats.entries import confidence_in, read_entries, text_in, whole_in
-from comedian.formats.naming import half_number, named, stem
+from comedian.formats.naming import GAME_PARTS, half_number, named, stem
 from comedian.formats.part import part_folder
-from comedian.formats.soccernet_labels import GAME_PARTS
 from comedian.formats.spot import KEYS, Spot
 from comedian.formats.spots import spots_files
 from comedian.formats.text import decode, parse_json

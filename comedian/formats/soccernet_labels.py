@@ -17,7 +17,6 @@ from comedian.formats.entries import (
 LABELS_NAME = "Labels-v2.json"
 BALL_LABELS_NAME = "Labels-ball.json"  # one timeline a game
 LABELS_NAMES = (LABELS_NAME, BALL_LABELS_NAME)
-GAME_PARTS = 3  # SoccerNet names a game league/season/game
 
 HALF = re.compile(r"\s*(\d+)\s*-")
 CLOCK = re.compile(  # 45:00, 0:45:00, 45:00.5, 45:00+2 and 45:00+2:30, after the half

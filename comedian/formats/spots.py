@@ -48,6 +48,12 @@ def read_spots(stream: TextIO, name: str) -> Iterator[Spot]:
         number += text.count("\n")
 
 
+def read_spots_file(path: str | Path) -> Iterator[Spot]:
+    """Yield the spots of a file of JSON Lines, as `read_spots`; it is open as long as they come."""
+    with Path(path).open(encoding="utf-8") as stream:
+        yield from read_spots(stream, str(path))
+
+
 def spots_files(folder: str | Path) -> list[Path]:
     """The files of spots, `GAME.jsonl`, in a folder and those below; none where it is no folder."""
     return sorted(Path(folder).rglob("*.jsonl")) if Path(folder).is_dir() else []

@@ -8,7 +8,7 @@ from comedian.evaluation.classes import classes_of
 from comedian.evaluation.errors import list_errors
 from comedian.evaluation.pairing import collect, pair
 from comedian.formats.lookup import Labels
-from comedian.formats.naming import named
+from comedian.formats.naming import game_name
 from comedian.formats.scores import Scores, ScoresFile
 from comedian.formats.spot import Spot
 from comedian.pages.timeline import Match
@@ -36,13 +36,13 @@ def matches_of(
     file = ScoresFile(scores) if scores else None
     halves: dict[str, list[Scores]] = {}
     for half in file or ():
-        halves.setdefault(_game(half.video), []).append(half)
+        halves.setdefault(game_name(half.video), []).append(half)
     games: dict[str, list[Spot]] = {game: [] for game in halves}
     count: int | None = None
     if labels is not None:
         spots, count = _judged(spots, labels, tolerance_seconds, say)
     for spot in spots:
-        games.setdefault(_game(spot["video"]), []).append(spot)
+        games.setdefault(game_name(spot["video"]), []).append(spot)
     columns = file.classes if file else ()
     return [
         (game, Match(some, count, halves.get(game, ()), columns, video)) for game, some in games.items()
@@ -60,7 +60,3 @@ def _judged(
         say(message)
     lines = list_errors(results, classes, tolerance_seconds)
     return cast(list[Spot], list(lines)), sum(len(game.actions) for game in results)
-
-
-def _game(video: str) -> str:
-    return "/".join(named(video).game[-3:])

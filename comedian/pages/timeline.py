@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from comedian.formats.naming import named, text_of
+from comedian.formats.naming import game_name, text_of
 from comedian.formats.periods import VIDEO_MS
 from comedian.formats.scores import Scores
 from comedian.formats.soccernet import soccernet_game
@@ -63,7 +63,7 @@ def page(match: Match, beside: Path) -> str:
     order = sorted(videos, key=lambda one: (one[1], one[0]))
     names = {spot["label"] for spot in spots} | set(match.score_classes)
     classes = sorted(names, key=lambda name: (name.casefold(), name))
-    title = "/".join(named(order[0][0]).game[-3:]) if order else "match"
+    title = game_name(order[0][0]) if order else "match"
     data = {
         "name": Path(title).name,
         "game": soccernet_game(order[0][0]) if order else "",

@@ -9,14 +9,14 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from comedian.errors import InputError
 from comedian.formats.frames import whole_frames_file, write_frames
 from comedian.formats.games import Game
-from comedian.formats.naming import text_of
+from comedian.formats.naming import below, text_of
 from comedian.formats.periods import Period
 from comedian.formats.provenance import provenance
 from comedian.recipes.frames import FramesRecipe
@@ -214,6 +214,5 @@ def _reported(
 
 def _inside(game: Game) -> Path:
     """A game's place below the output folder, wherever its name points to."""
-    name = PurePosixPath(game.name)
-    parts = [part for part in name.parts if part not in ("/", "..")]
+    parts = below(game.name)
     return Path(*(parts if game.folder else parts[:-1]))
