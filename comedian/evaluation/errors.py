@@ -19,10 +19,9 @@ import numpy as np
 
 from comedian.evaluation.cells import Arrays, Cells, GameResult
 from comedian.evaluation.metrics import match_pairs
-from comedian.evaluation.pairing import starts_ms
 from comedian.formats.actions import Action
 from comedian.formats.naming import named, stem
-from comedian.formats.periods import VIDEO_MS
+from comedian.formats.periods import VIDEO_MS, starts_ms
 from comedian.formats.spot import Spot
 
 KINDS = ("hit", "miss", "duplicate", "wrong class", "wrong place", "false alarm")

@@ -9,6 +9,7 @@ from comedian.evaluation.cells import GameResult
 from comedian.formats.actions import Action, in_halves
 from comedian.formats.lookup import Labels, check_half_known
 from comedian.formats.naming import Parts, named
+from comedian.formats.periods import starts_ms
 from comedian.formats.spot import HalfSpot, Spot
 
 Videos = dict[str, list[HalfSpot]]  # spots by video
@@ -117,15 +118,6 @@ def _by_name(video: str, spots: list[HalfSpot]) -> list[HalfSpot]:
     if half is None or all(spot["half"] == half for spot in spots):
         return spots
     return [{**spot, "half": half} for spot in spots]
-
-
-def starts_ms(spots: Iterable[HalfSpot]) -> dict[int, float]:
-    """Where halves begin in the file that holds them, as spots with both clocks tell."""
-    return {
-        spot["half"]: spot["video_ms"] - spot["position_ms"]
-        for spot in spots
-        if isinstance(spot.get("video_ms"), int | float)
-    }
 
 
 def _result(game: Parts, actions: list[Action], names: list[str], videos: Videos) -> GameResult:

@@ -6,18 +6,21 @@ from typing import Any, cast
 
 from comedian.errors import InputError, some_of
 from comedian.formats.actions import IN_FILE, NOT_SHOWN, VISIBLE
-from comedian.formats.moments import Moment, in_half, in_one_file
+from comedian.formats.clocks import clock
+from comedian.formats.moments import Moment, in_one_file, in_their_halves
 from comedian.formats.naming import half_number, named, stem
-from comedian.formats.periods import VIDEO_MS, Period, periods_beside, to_intervals
+from comedian.formats.periods import VIDEO_MS, Period, periods_beside, starts_ms, to_intervals
 from comedian.formats.spot import Spot
 
 
 def lines(moments: Iterable[Moment]) -> str:
     """A JSON object a line: spots where a confidence is known, else labels of our own form."""
-    return "".join(json.dumps(_own(moment), ensure_ascii=False) + "\n" for moment in moments)
+    moments = list(moments)
+    own = map(_own, moments, in_their_halves(moments))
+    return "".join(json.dumps(moment, ensure_ascii=False) + "\n" for moment in own)
 
 
-def _own(moment: Moment) -> Moment:
+def _own(moment: Moment, placed: Moment) -> Moment:
     """A moment less what says nothing; one that is placed in the file alone has `video_ms`."""
     found = {key: value for key, value in moment.items() if value not in ("", None)}
     if found.get("visibility") == VISIBLE:
@@ -25,7 +28,6 @@ def _own(moment: Moment) -> Moment:
     if moment["half"] != IN_FILE:
         return found
     if "confidence" in found:  # a spot has a half
-        placed = in_half(moment)
         return found | {key: placed[key] for key in ("half", "position_ms", VIDEO_MS) if key in placed}
     del found["half"]
     return {("video_ms" if key == "position_ms" else key): value for key, value in found.items()}
@@ -39,7 +41,7 @@ def as_spots(moments: Sequence[Moment]) -> list[Spot]:
     """
     if not all(moment["video"] for moment in moments):
         raise InputError("moments name no video, results are of games", remedy="give --video GAME/1")
-    found = [{"confidence": 1.0, **in_half(moment)} for moment in moments]
+    found = [{"confidence": 1.0, **moment} for moment in in_their_halves(moments)]
     return cast(list[Spot], sorted(found, key=lambda spot: named(spot["video"]).game))
 
 
@@ -54,7 +56,7 @@ def soccernet(moments: Sequence[Moment]) -> str:
     if len(games) > 1:
         what = f"there are moments of {len(games)} games ({some_of(games)}), {LABELS} is of one"
         raise InputError(what, remedy="choose those of one: grep its name in the JSON Lines")
-    annotations = [_annotation(one, one["half"], one["position_ms"]) for one in map(in_half, moments)]
+    annotations = [_annotation(one, one["half"], one["position_ms"]) for one in in_their_halves(moments)]
     return _text({"UrlLocal": "".join(games), "annotations": annotations})
 
 
@@ -71,9 +73,8 @@ LABELS = "Labels-v2.json"
 
 
 def _annotation(moment: Moment, half: int, position_ms: float) -> dict[str, str]:
-    minutes, seconds = divmod(int(position_ms) // 1000, 60)
     return {
-        "gameTime": f"{half} - {minutes:02d}:{seconds:02d}",
+        "gameTime": f"{half} - {clock(int(position_ms) / 1000)}",
         "label": moment["label"],
         "position": str(round(position_ms)),
         "team": str(moment.get("team") or "not applicable"),
@@ -145,14 +146,10 @@ def _record(number: int, video: str, moments: Sequence[Moment]) -> dict[str, Any
 
 def _periods(video: str, moments: Sequence[Moment]) -> tuple[Period, ...]:
     """Where halves lie in a file: as is known beside it, else as moments with both clocks tell."""
-    starts = {
-        moment["half"]: round(moment["video_ms"] - moment["position_ms"])
-        for moment in moments
-        if "video_ms" in moment and moment["half"] != IN_FILE
-    }
     if periods := (periods_beside(video) if video else ()):
         return periods
-    ordered = sorted(starts.items(), key=lambda pair: pair[1])
+    starts = starts_ms(moment for moment in moments if moment["half"] != IN_FILE)
+    ordered = sorted(((half, round(start)) for half, start in starts.items()), key=lambda pair: pair[1])
     ends = [start for _, start in ordered[1:]] + [None] * bool(ordered)
     return tuple(Period(half, start, end) for (half, start), end in zip(ordered, ends, strict=True))
 

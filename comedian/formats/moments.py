@@ -7,12 +7,13 @@ it), `position_ms` and `label`; and as far as they are known `confidence`, `visi
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from comedian.errors import InputError, some_of
 from comedian.formats.actions import IN_FILE, VISIBLE, Action, in_halves
 from comedian.formats.naming import half_number
-from comedian.formats.periods import VIDEO_MS, in_file, periods_beside
+from comedian.formats.periods import VIDEO_MS, Period, ms_in_file, periods_beside
 
 Moment = dict[str, Any]
 NO_LETTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")  # nor in XML 1.0, 2.2, but for white space
@@ -69,14 +70,8 @@ def _seconds(moments: Sequence[Moment]) -> list[float]:
     if len(halves) > 1 and not periods:
         what = "has moments of several halves, and nothing says where those lie in the file"
         raise InputError(what, video or None, "write its periods beside the video, or give one half")
-    found = []
-    for moment in moments:
-        milliseconds = moment.get(VIDEO_MS)
-        if milliseconds is None:
-            own = in_file(periods, moment["half"], moment["position_ms"])
-            milliseconds = moment["position_ms"] if own is None else own
-        found.append(milliseconds / 1000)
-    return found
+    found = [ms_in_file(moment, periods, otherwise=moment["position_ms"]) for moment in moments]
+    return [milliseconds / 1000 for milliseconds in found if milliseconds is not None]
 
 
 def one_line(label: str) -> str:
@@ -92,11 +87,19 @@ def plainly(placed: Iterable[Placed]) -> list[Placed]:
     ]
 
 
-def in_half(moment: Moment) -> Moment:
-    """A moment with its half, where periods beside its video or the video's name tell it; else half 1."""
-    if moment["half"] != IN_FILE:
-        return moment
-    periods, video_ms = periods_beside(moment["video"]) if moment["video"] else (), moment["position_ms"]
+def in_their_halves(moments: Iterable[Moment]) -> list[Moment]:
+    """Moments with their halves, where periods beside a video or its name tell them; else half 1."""
+    beside = cache(periods_beside)  # each file is read once
+    return [
+        _in_half(moment, beside(moment["video"]) if moment["video"] else ())
+        if moment["half"] == IN_FILE
+        else moment
+        for moment in moments
+    ]
+
+
+def _in_half(moment: Moment, periods: Sequence[Period]) -> Moment:
+    video_ms = moment["position_ms"]
     if not periods:
         return {**moment, "half": half_number(moment["video"], 1)}
     starts = {period.number: period.start_ms for period in periods}

@@ -11,7 +11,7 @@ and `video_ms`, from the start of the file.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -126,6 +126,32 @@ def in_period(periods: Sequence[Period], video_ms: float) -> tuple[int, float] |
 def in_file(periods: Sequence[Period], number: int, position_ms: float) -> float | None:
     """The time of the file of a position in a period; None where there is no such period."""
     return next((period.start_ms + position_ms for period in periods if period.number == number), None)
+
+
+def ms_in_file(
+    spot: Mapping[str, Any], periods: Sequence[Period], otherwise: float | None = None
+) -> float | None:
+    """The time in its file of a spot, or of anything with its keys: as it says, else by the periods.
+
+    Args:
+        periods: of the file; without any the whole file is the half.
+        otherwise: where there is no such period.
+    """
+    if isinstance(spot.get(VIDEO_MS), int | float):
+        return spot[VIDEO_MS]
+    if not periods:
+        return spot["position_ms"]
+    found = in_file(periods, spot["half"], spot["position_ms"])
+    return otherwise if found is None else found
+
+
+def starts_ms(spots: Iterable[Mapping[str, Any]]) -> dict[int, float]:
+    """Where halves begin in the file that holds them, as spots with both clocks tell."""
+    return {
+        spot["half"]: spot[VIDEO_MS] - spot["position_ms"]
+        for spot in spots
+        if isinstance(spot.get(VIDEO_MS), int | float)
+    }
 
 
 def _parsed(text: str, place: str) -> Period:

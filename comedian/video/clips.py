@@ -7,7 +7,7 @@ from pathlib import Path
 
 from comedian.errors import InputError
 from comedian.formats.clocks import clock
-from comedian.formats.periods import VIDEO_MS, in_file, periods_beside
+from comedian.formats.periods import ms_in_file, periods_beside
 from comedian.formats.spot import Spot
 
 NAME_LENGTH = 80  # characters of the labels in a file's name
@@ -62,14 +62,13 @@ def plan(
     Raises:
         InputError: a video is not to be found, or a half has no place in it.
     """
-    places: dict[Path, list[tuple[float, Spot]]] = {}
+    of_video: dict[Path, list[Spot]] = {}
     for spot in spots:
-        video = find(spot["video"])
-        places.setdefault(video, []).append((seconds_in(video, spot), spot))
+        of_video.setdefault(find(spot["video"]), []).append(spot)
     clips = []
-    for video, found in places.items():
+    for video, found in of_video.items():
         merged: list[Clip] = []
-        for seconds, spot in sorted(found, key=lambda pair: pair[0]):
+        for seconds, spot in _placed(video, found):
             start, end = max(seconds - before_seconds, 0.0), seconds + after_seconds
             if merged and start <= merged[-1].end:
                 last = merged.pop()
@@ -80,21 +79,14 @@ def plan(
     return clips
 
 
-def seconds_in(video: Path, spot: Spot) -> float:
-    """The time of a spot in its file.
-
-    Raises:
-        InputError: the file's periods, beside it, have none of the spot's number.
-    """
-    if isinstance(spot.get(VIDEO_MS), int | float):
-        return spot["video_ms"] / 1000
-    periods = periods_beside(video)
-    if not periods:
-        return spot["position_ms"] / 1000
-    found = in_file(periods, spot["half"], spot["position_ms"])
-    if found is None:
-        raise InputError(f"has no period {spot['half']}", video, "mend its periods")
-    return found / 1000
+def _placed(video: Path, spots: Iterable[Spot]) -> list[tuple[float, Spot]]:
+    """Spots with their seconds in a file, in order; InputError if its periods have none of their number."""
+    periods, found = periods_beside(video), []
+    for spot in spots:
+        if (milliseconds := ms_in_file(spot, periods)) is None:
+            raise InputError(f"has no period {spot['half']}", video, "mend its periods")
+        found.append((milliseconds / 1000, spot))
+    return sorted(found, key=lambda pair: pair[0])
 
 
 def names_of(clips: Sequence[Clip]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from comedian.errors import InputError
+from comedian.formats.clocks import hours_clock
 from comedian.formats.moments import Placed
 
 CAPTION_SECONDS = 5.0  # that a caption stays where nothing follows
@@ -80,8 +81,7 @@ def _stretches(placed: Sequence[Placed]) -> list[tuple[float, float, str]]:
 
 
 def _clock(seconds: float, point: str) -> str:
-    whole, milliseconds = divmod(round(1000 * seconds), 1000)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{point}{milliseconds:03d}"
+    return hours_clock(seconds).zfill(len("00:00:00.000")).replace(".", point)
 
 
 def _short(seconds: int) -> str:
