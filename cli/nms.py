@@ -83,7 +83,7 @@ def nms(
         raise typer.BadParameter(f"soccernet {needs}", param_hint="--to")
     least = None if precision is None else thresholds_of(precision, model, partial(warn, "nms"))
     keep = Suppression(method, window, windows, threshold, min_gap, own, least)
-    seen, present = Seen(), games_in(spots, output)
+    seen, present = Seen(windows), games_in(spots, output)
     with open_spots(spots, "nms") as found:
         halves = map(keep, seen.watch(by_half(found)))
         if to == Form.soccernet:
@@ -98,7 +98,7 @@ def nms(
                         write_spots(stream, some)
     if seen.outside.number:
         warn("nms", f"{seen.outside}; --threshold and evaluate take them for fractions of 1")
-    for label in sorted(windows.keys() - seen.labels):
+    for label in sorted(seen.missing):
         warn("nms", f"--window-for {label}: no spot has this label")
 
 

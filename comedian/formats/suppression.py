@@ -22,7 +22,7 @@ from typing import Any
 from comedian.errors import InputError
 from comedian.formats.text import decode
 from comedian.recipes.resolve import merge, unknown_key
-from comedian.recipes.schema import shown
+from comedian.recipes.schema import mapping
 from comedian.recipes.suppression import Settings, Way
 
 REMEDY = "write it as tune-nms does"
@@ -48,7 +48,7 @@ def read_settings(path: str | Path) -> Settings:
         if key not in TABLES:
             unknown_key(key, TABLES, str(path))
     default = _way(Way(), document.get("default", {}), "default", path)
-    classes = _table(document.get("classes", {}), "classes", path)
+    classes = mapping("classes", document.get("classes", {}), path, REMEDY)
     return Settings(
         default, {label: _way(default, values, label, path) for label, values in classes.items()}
     )
@@ -69,16 +69,10 @@ def settings_text(settings: Settings, about: Iterable[str], notes: Mapping[str, 
 
 
 def _way(base: Way, values: Any, name: str, path: Path) -> Way:
-    values = _table(values, name, path)
+    values = mapping(name, values, path, REMEDY)
     if values.get("kind", base.kind) != base.kind:
         base = dataclasses.replace(base, window_seconds=None)
     return merge(base, values, f"{path}: {name}")
-
-
-def _table(values: Any, name: str, path: Path) -> dict:
-    if not isinstance(values, dict):
-        raise InputError(f"{name} must be a table, not {shown(values)}", path, REMEDY)
-    return values
 
 
 def _block(name: str, way: Way) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
-from comedian.recipes.schema import checked, made, shown, types_of
+from comedian.recipes.schema import checked, made, mapping, shown, types_of
 from comedian.recipes.stages import STAGES
 
 NONE = "none"  # in a recipe, as TOML has no such value
@@ -43,10 +43,7 @@ def resolve(stage: str, recipe: str, settings: Iterable[str] = (), flags: Mappin
     if unknown:
         unknown_key(min(unknown), {"model", *STAGES}, source)
     for name, table in document.items():
-        if not isinstance(table, Mapping):
-            raise InputError(
-                f"{name} must be a table, not {shown(table)}", source, f"begin it with [{name}]"
-            )
+        mapping(name, table, source, f"begin it with [{name}]")
     resolved = STAGES[stage]()
     resolved = merge(resolved, {"model": document.get("model", {})}, source)
     resolved = merge(resolved, document.get(stage, {}), source)

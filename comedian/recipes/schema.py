@@ -47,9 +47,9 @@ def table(
     Raises:
         InputError: a value is of another type or outside its range, or one that has no default is missing.
     """
-    found = {}
+    found, types = {}, types_of(kind)
     for item in dataclasses.fields(typing.cast(Any, kind)):
-        name, wanted = item.name, types_of(kind)[item.name]
+        name, wanted = item.name, types[item.name]
         if name not in values:
             if base is not None:
                 found[name] = getattr(base, name)
@@ -57,12 +57,18 @@ def table(
                 raise InputError(f"is damaged: it has no {name!r}", source, remedy)
         elif not dataclasses.is_dataclass(wanted):
             found[name] = checked(name, values[name], wanted, source, remedy)
-        elif not isinstance(values[name], Mapping):
-            raise InputError(f"{name} must be a table, not {shown(values[name])}", source, remedy)
         else:
-            inner = getattr(base, name, None)
-            found[name] = table(values[name], typing.cast(type, wanted), source, remedy, inner)
+            inner = mapping(name, values[name], source, remedy)
+            kept = getattr(base, name, None)
+            found[name] = table(inner, typing.cast(type, wanted), source, remedy, kept)
     return made(lambda: kind(**found), source, remedy)
+
+
+def mapping(name: str, value: Any, source: Any, remedy: str | None = None) -> Mapping[str, Any]:
+    """A value that must be a table; raises as `table`."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name} must be a table, not {shown(value)}", source, remedy)
+    return value
 
 
 def made(make: Callable[[], Table], source: Any, remedy: str | None = None) -> Table:

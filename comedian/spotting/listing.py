@@ -36,20 +36,21 @@ class Seen:
 
     Attributes:
         videos: their names, in order.
-        labels: their labels.
+        missing: of the labels that were awaited those that did not come.
         outside: their confidences that are no fractions of 1.
     """
 
-    def __init__(self):
+    def __init__(self, awaited: Iterable[str] = ()):
         self.videos: dict[str, None] = {}
-        self.labels: set[str] = set()
+        self.missing = set(awaited)
         self.outside = Outside()
 
     def watch(self, halves: Iterable[list[Spot]]) -> Iterator[list[Spot]]:
         """Pass halves on, taking note of them."""
         for half in halves:
             self.videos[half[0]["video"]] = None
-            self.labels.update(map(itemgetter("label"), half))
+            if self.missing:
+                self.missing.difference_update(map(itemgetter("label"), half))
             self.outside.look(map(itemgetter("confidence"), half))
             yield half
             del half  # before the next one is read

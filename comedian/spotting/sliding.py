@@ -206,13 +206,13 @@ def to_spots(scores: Scores, classes: Sequence[str], threshold: float = THRESHOL
     tokens, labels = np.nonzero(scores.probabilities >= threshold)
     positions = np.rint(scores.seconds * 1000).astype(np.int64)
     for token, label in zip(tokens.tolist(), labels.tolist(), strict=True):
-        spot = Spot(
-            video=scores.video,
-            half=scores.half,
-            position_ms=int(positions[token]),
-            label=classes[label],
-            confidence=round(float(scores.probabilities[token, label]), 6),
-        )
+        spot: Spot = {
+            "video": scores.video,
+            "half": scores.half,
+            "position_ms": int(positions[token]),
+            "label": classes[label],
+            "confidence": round(float(scores.probabilities[token, label]), 6),
+        }
         if scores.video_start_ms is not None:
             spot["video_ms"] = scores.video_start_ms + int(positions[token])
         yield spot

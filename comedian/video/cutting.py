@@ -41,8 +41,9 @@ def cut(clips: Sequence[Clip], folder: Path, exact: bool = False) -> Iterator[tu
         suffix = entry.suffix if entry else ".mp4"
         path = folder / f"{name}{suffix}"
         with atomic_path(path) as part:
-            _write([clip], part, suffix, exact)
-        yield path, replace(clip, start=entry.seconds) if entry else clip
+            start = entry.seconds if entry else clip.start
+            _write([clip], [start], part, suffix, exact)
+        yield path, replace(clip, start=start)
 
 
 def reel(clips: Sequence[Clip], path: Path, exact: bool = False) -> None:
@@ -51,14 +52,15 @@ def reel(clips: Sequence[Clip], path: Path, exact: bool = False) -> None:
     Raises:
         InputError: as `cut`; or videos differ, so that they cannot be copied into one file.
     """
-    if not exact and len({Entry(clip).kind for clip in clips}) > 1:
+    entries = [] if exact else [Entry(clip) for clip in clips]
+    if len({entry.kind for entry in entries}) > 1:
         raise InputError("the videos differ in size, codec or sound", path, "use --exact")
+    starts = [entry.seconds for entry in entries] or [clip.start for clip in clips]
     with atomic_path(path) as part:
-        _write(clips, part, path.suffix.lower() if path.suffix.lower() == ".mkv" else ".mp4", exact)
+        _write(clips, starts, part, path.suffix.lower() if path.suffix.lower() == ".mkv" else ".mp4", exact)
 
 
-def _write(clips: Sequence[Clip], part: Path, suffix: str, exact: bool) -> None:
-    starts = [clip.start if exact else Entry(clip).seconds for clip in clips]
+def _write(clips: Sequence[Clip], starts: Sequence[float], part: Path, suffix: str, exact: bool) -> None:
     with open_output(part, suffix) as container:
         container.set_chapters(_chapters(clips, starts))
         target = Encoder(container, any(map(_has_sound, clips))) if exact else Copier(container)

@@ -35,6 +35,7 @@ STRAY_FRAMES = 8  # after it, most of which come before a stray one
 STRAY_SECONDS = 60.0  # a last frame this far past the promised end is stray
 
 Shown = TypeVar("Shown", bound=Lasting)  # a frame, or what stands for one
+Timed = TypeVar("Timed", av.VideoFrame, av.Packet)
 
 
 @contextmanager
@@ -97,7 +98,7 @@ def decode_needed(
         planned = ((packet, skip.WHOLE) for packet in packets)
     else:
         planned = skip.plan(packets, clock.slot, stream.codec_context)
-    frames = _timed(_decoded(planned, stream, damage), clock)
+    frames = timed(_decoded(planned, stream, damage), clock)
     if begin is not None:
         frames = dropwhile(lambda placed: placed[0] < begin, frames)
     return placed(frames, clock, damage, clock.origin if begin is None else begin)
@@ -203,22 +204,22 @@ def _decode(context, packet: av.Packet | None, damage: Damage) -> list[av.VideoF
     return frames
 
 
-def _timed(frames: Iterable[av.VideoFrame], clock: Clock) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Presentation times; where none are stored, frames follow each other from the stream's start.
+def timed(items: Iterable[Timed], clock: Clock) -> Iterator[tuple[int, Timed]]:
+    """Presentation times of frames or packets; where none are stored, one follows the other from the start.
 
     The decoding times of an AVI grow by one a frame, more where frames were dropped, so their
     differences tell the time on screen.
     """
     expected, shift = clock.start, 0 if clock.timed else None
-    for frame in frames:
-        ticks = frame.pts if clock.timed else frame.dts
+    for item in items:
+        ticks = item.pts if clock.timed else item.dts
         if ticks is None:
             ticks = expected
         else:
             shift = clock.start - ticks if shift is None else shift
             ticks += shift
-        yield ticks, frame
-        expected = ticks + clock.duration(frame)
+        yield ticks, item
+        expected = ticks + clock.duration(item)
 
 
 def placed(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from comedian.video.clock import Clock
 from comedian.video.damage import Damage
-from comedian.video.decode import clock_of, decode_needed, on_time_line, open_video, placed
+from comedian.video.decode import clock_of, decode_needed, on_time_line, open_video, placed, timed
 from comedian.video.sample import VideoInfo, early_end, probe
 
 UNEVEN = 0.3  # of the usual interval: more from it, and an interval is another; times in ms differ by less
@@ -84,18 +84,9 @@ def _decoded(container, stream, clock: Clock, damage: Damage):
 
 def _stamps(packets: Iterable, clock: Clock) -> Iterator[tuple[int, _Stamp]]:
     """When each packet's picture is shown; in a container without times one follows the other."""
-    expected, shift = clock.start, 0 if clock.timed else None
-    for packet in packets:
-        ticks = packet.pts if clock.timed else packet.dts
-        if ticks is None:
-            ticks = expected
-        else:
-            shift = clock.start - ticks if shift is None else shift
-            ticks += shift
-        stamp = _Stamp(packet.duration)
+    for ticks, packet in timed(packets, clock):
         if not packet.is_discard:
-            yield ticks, stamp
-        expected = ticks + clock.duration(stamp)
+            yield ticks, _Stamp(packet.duration)
 
 
 def _uneven(times: list[int]) -> float:
