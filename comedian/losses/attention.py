@@ -7,7 +7,9 @@ On a CPU large products are oneDNN's: torch's own are MKL's there, which spares 
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F
@@ -76,9 +78,10 @@ def attend(
     """Logsumexp (N,) and softmax mean (N, K) of query·row/τ over the rows, N × block scores at a time.
 
     Sums are float32 (float64 for float64 queries) whatever the rows' type, also under autocast. On CUDA
-    rows of 16 bits are multiplied as they are, by queries and shares rounded to their type. The rows may
-    lie on another device than the queries, then one block at a time travels. A query with no row to attend
-    to has a logsumexp of -inf and a mean of NaN.
+    rows of 16 bits are multiplied as they are, by queries and shares rounded to their type, in one kernel
+    where it runs (`comedian.losses.fused`; `block` then means nothing). The rows may lie on another device
+    than the queries, then one block at a time travels. A query with no row to attend to has a logsumexp
+    of -inf and a mean of NaN.
 
     Args:
         query: (N, K).
@@ -88,6 +91,12 @@ def attend(
     """
     query = query.to(_accurate(query)) / temperature
     narrow = query.is_cuda and query.dtype == torch.float32 and rows.element_size() == 2
+    if (
+        narrow
+        and rows.device == query.device
+        and (fused := _fused(query.device, rows.dtype, rows.shape[1]))
+    ):
+        return fused(query, rows, log_counts, left_out)
     factor = rows.dtype if narrow else query.dtype  # the type of what is multiplied
     asked, block = query.to(factor), min(block, CPU_BLOCK_ROWS) if query.is_cpu else block
     highest = query.new_full((len(query),), torch.finfo(query.dtype).min)  # finite: -inf - -inf is NaN
@@ -107,6 +116,15 @@ def attend(
             total = total * fade + shares.sum(1)
             mean = mean.mul_(fade[:, None]).add_(_product(shares.to(factor), part.T))
     return highest + total.log(), mean / total[:, None]
+
+
+def _fused(device: torch.device, dtype: torch.dtype, width: int) -> Callable | None:
+    """The kernel for rows of 16 bits on a CUDA device, where torch comes with Triton and it runs."""
+    if find_spec("triton") is None:
+        return None
+    from comedian.losses.fused import kernel
+
+    return kernel(device, dtype, width)
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
