@@ -1,5 +1,7 @@
 """Any image model of timm as the spatial transformer, `timm:NAME`: two frames are six channels.
 
+timm takes seconds to import, which only who names one of its models waits for.
+
 Letters: N tubelets, D width of a token, D' width of the image model's feature, H × W pixels.
 """
 
@@ -7,7 +9,6 @@ import difflib
 import re
 from typing import Any
 
-import timm
 from torch import Tensor, nn
 
 from comedian.errors import InputError
@@ -58,6 +59,8 @@ def image_options(recipe: ModelRecipe) -> dict[str, Any]:
 
 def create_model(name: str, **options: Any) -> Any:
     """`timm.create_model` without what the model does not take of `OPTIONAL`."""
+    import timm
+
     while True:
         try:
             return timm.create_model(name, **options)
@@ -79,6 +82,8 @@ def check_name(name: str, hub: bool = False) -> None:
     if not PLAIN_NAME.fullmatch(name):
         others = " or hf-hub:OWNER/REPO" if hub else ""
         raise InputError(f"{name!r} is not a name of timm's", remedy=f"write timm:NAME{others}")
+    import timm
+
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(pretrained=False), 3)
         remedy = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists them"

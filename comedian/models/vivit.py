@@ -30,8 +30,12 @@ class Spatial(SpatialEncoder):
         nn.init.trunc_normal_(self.pos_embed, std=INIT_STD)
 
     def encode(self, tubelets: Tensor) -> Tensor:
-        """Tubelets (N, 3, 2, H, W), normalised, to tokens (N, D)."""
+        """Tubelets (N, 3, 2, H, W), normalised, to tokens (N, D).
+
+        The last block makes the class token alone: nobody reads what it would make of patches.
+        """
         patches = self.patch_embed(tubelets).flatten(1, 2)  # (N, P, D)
         cls_token = self.cls_token.expand(len(patches), -1, -1)
         x = torch.cat([cls_token, patches], dim=1) + self.pos_embed  # (N, 1 + P, D)
-        return self.norm(self.blocks(x)[:, 0])  # (N, D)
+        x = self.blocks[-1](self.blocks[:-1](x), num_queries=1)  # (N, 1, D)
+        return self.norm(x[:, 0])

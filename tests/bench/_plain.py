@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 from comedian.losses.moco import moco_loss
 from comedian.losses.spotting import draw_mixup, mixup, spotting_loss
-from comedian.models.blocks import TubeletEmbed
+from comedian.models.blocks import Attention, TubeletEmbed
 from comedian.models.momentum import ema_momentum
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.model import ModelRecipe
@@ -91,9 +91,18 @@ def unfused(step: nn.Module) -> nn.Module:
     for module in step.modules():
         if hasattr(module, "fused_attn"):
             module.fused_attn = False
+        if isinstance(module, Attention):
+            module.forward = MethodType(_attend, module)
         if isinstance(module, TubeletEmbed):
             module.forward = MethodType(_embed, module)
     return step
+
+
+def _attend(self, x: Tensor, num_queries: int | None = None) -> Tensor:
+    qkv = self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+    query, key, value = qkv.unbind(0)
+    shares = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(-1)
+    return self.proj((shares @ value).transpose(1, 2).flatten(2))[:, :num_queries]
 
 
 def view_of(frames: Tensor, view: AugmentRecipe, model: ModelRecipe) -> Tensor:
