@@ -70,8 +70,8 @@ def _seconds(moments: Sequence[Moment]) -> list[float]:
     if len(halves) > 1 and not periods:
         what = "has moments of several halves, and nothing says where those lie in the file"
         raise InputError(what, video or None, "write its periods beside the video, or give one half")
-    found = [ms_in_file(moment, periods, otherwise=moment["position_ms"]) for moment in moments]
-    return [milliseconds / 1000 for milliseconds in found if milliseconds is not None]
+    found = [(ms_in_file(moment, periods), moment["position_ms"]) for moment in moments]
+    return [(position if own is None else own) / 1000 for own, position in found]
 
 
 def one_line(label: str) -> str:

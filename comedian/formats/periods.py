@@ -128,21 +128,16 @@ def in_file(periods: Sequence[Period], number: int, position_ms: float) -> float
     return next((period.start_ms + position_ms for period in periods if period.number == number), None)
 
 
-def ms_in_file(
-    spot: Mapping[str, Any], periods: Sequence[Period], otherwise: float | None = None
-) -> float | None:
-    """The time in its file of a spot, or of anything with its keys: as it says, else by the periods.
+def ms_in_file(spot: Mapping[str, Any], periods: Sequence[Period]) -> float | None:
+    """The time in its file of a spot, or of anything with its keys: as it says, else by the file's periods.
 
-    Args:
-        periods: of the file; without any the whole file is the half.
-        otherwise: where there is no such period.
+    Without periods the whole file is the half; None where there is no such period.
     """
     if isinstance(spot.get(VIDEO_MS), int | float):
         return spot[VIDEO_MS]
     if not periods:
         return spot["position_ms"]
-    found = in_file(periods, spot["half"], spot["position_ms"])
-    return otherwise if found is None else found
+    return in_file(periods, spot["half"], spot["position_ms"])
 
 
 def starts_ms(spots: Iterable[Mapping[str, Any]]) -> dict[int, float]:

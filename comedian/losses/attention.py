@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 
 import torch
@@ -18,7 +19,8 @@ from torch import Tensor
 BLOCK_ROWS = 8192  # bank rows in flight
 CPU_BLOCK_ROWS = 2048  # at most, on a CPU: the scores of a block stay in its cache
 WORK = 2**24  # multiply-adds from which a product pays oneDNN's copies
-HEADROOM = math.log(2**15)  # shares grow to 2^15 in place of 1: float16 has no small numbers to waste
+HEADROOM_BITS = 15  # shares grow to 2^15 in place of 1: float16 has no small numbers to waste
+HEADROOM = math.log(2**HEADROOM_BITS)
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def attend(
     return highest + total.log(), mean / total[:, None]
 
 
+@cache
 def _fused(device: torch.device, dtype: torch.dtype, width: int) -> Callable | None:
     """The kernel for rows of 16 bits on a CUDA device, where torch comes with Triton and it runs."""
     if find_spec("triton") is None:

@@ -9,24 +9,24 @@ Letters: N queries, U rows, K their width, S parts of the rows.
 import math
 import warnings
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from comedian.losses.attention import HEADROOM_BITS
+
 QUERIES, ROWS, WARPS = 64, 64, 8  # of a tile; the fastest of nine on an H100 at K = 512
 STAGES = (2, 1)  # of loading ahead; one is for cards whose shared memory does not hold two
 SPLITS = 4  # S: with 2,048 queries about a program for each multiprocessor
 WIDTHS = (16, 32, 64, 128, 256, 512)  # K; a tile's sums fill the registers at 512
 LEAST = -3.0e38  # in place of -inf, of which differences are NaN
-HEADROOM_BITS = 15  # shares grow to 2^15 in place of 1: float16 has no small numbers to waste
 
 
-@cache
 def kernel(device: torch.device, dtype: torch.dtype, width: int) -> Callable | None:
-    """`attend_fused` as it runs on a device for rows of a 16-bit type and a width, or None.
+    """`attend_fused` as it runs on a device for rows of a 16-bit type and a width, or None; it is tried.
 
     A warning says why it does not run: Triton needs a C compiler, the tile a card's shared memory.
     """

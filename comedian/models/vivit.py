@@ -37,5 +37,7 @@ class Spatial(SpatialEncoder):
         patches = self.patch_embed(tubelets).flatten(1, 2)  # (N, P, D)
         cls_token = self.cls_token.expand(len(patches), -1, -1)
         x = torch.cat([cls_token, patches], dim=1) + self.pos_embed  # (N, 1 + P, D)
-        x = self.blocks[-1](self.blocks[:-1](x), num_queries=1)  # (N, 1, D)
-        return self.norm(x[:, 0])
+        *blocks, last = self.blocks
+        for block in blocks:
+            x = block(x)
+        return self.norm(last(x, num_queries=1)[:, 0])  # (N, D)

@@ -5,6 +5,8 @@ import pytest
 import torch
 from timm.layers import DropPath
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
 
 from comedian.errors import InputError
 from comedian.models.blocks import TubeletEmbed, drop_path_rates
@@ -28,6 +30,16 @@ VISWIN = replace(
 )
 CLASSES = ("Goal", "Foul", "Corner")
 both = pytest.mark.parametrize("recipe", [VIVIT, VISWIN], ids=["vivit", "viswin"])
+
+
+class FusedReads(TorchFunctionMode):
+    """Count the calls of torch's fused attention."""
+
+    number = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.number += function is scaled_dot_product_attention
+        return function(*args, **(kwargs or {}))
 
 
 def spotter_of(recipe: ModelRecipe) -> Spotter:
@@ -152,9 +164,12 @@ def test_initial_values():
 
 @both
 def test_all_norms_have_the_same_epsilon_and_attention_is_fused(recipe):
-    modules = list(spotter_of(recipe).modules())
-    assert {module.eps for module in modules if isinstance(module, nn.LayerNorm)} == {1e-6}
-    assert {module.fused_attn for module in modules if hasattr(module, "fused_attn")} <= {True}
+    spotter = spotter_of(recipe)
+    modules = dict(spotter.named_modules())
+    assert {module.eps for module in modules.values() if isinstance(module, nn.LayerNorm)} == {1e-6}
+    with FusedReads() as fused:
+        spotter(video_of(recipe))
+    assert fused.number == sum(name.endswith(".attn") for name in modules) > 0
 
 
 def test_fused_window_attention_equals_the_plain_one():
