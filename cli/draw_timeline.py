@@ -12,6 +12,7 @@ from ._app import command
 from ._io import SPOTS, open_output, open_spots
 from ._options import NoRemarks, by_name
 from ._outputs import refuse_inputs
+from ._progress import progress
 from ._say import speaker
 
 NAME = "draw-timeline"
@@ -23,6 +24,9 @@ VIDEO = typer.Option(
     metavar="FILE", callback=by_name("videos"), help="The video to show [default: as spots name it]."
 )
 TOLERANCE = typer.Option(min=1, max=60, metavar="SECONDS", help="Full width within which a spot is a hit.")
+THUMBNAILS = typer.Option(
+    min=0, max=1000, metavar="NUMBER", help="Small pictures of so many moments, labels first; 3 kB each."
+)
 OUTPUT = typer.Option("--output", "-o", metavar="FILE|FOLDER/", help="Page; a folder takes one a match.")
 
 
@@ -33,6 +37,7 @@ def draw_timeline(
     scores: Annotated[Path | None, SCORES] = None,
     video: Annotated[Path | None, VIDEO] = None,
     tolerance: Annotated[int, TOLERANCE] = 5,
+    thumbnails: Annotated[int, THUMBNAILS] = 0,
     quiet: NoRemarks = False,
 ) -> None:
     """Draw the timeline of a match as a page to look at, correct and take labels from.
@@ -40,6 +45,8 @@ def draw_timeline(
     The page needs no server and no network; its video lies beside it.
     """
     from comedian.pages.matches import matches_of
+    from comedian.pages.thumbnails import size_of
+    from comedian.pages.thumbnails import thumbnails as pictures_of
     from comedian.pages.timeline import page
 
     say = speaker(NAME, quiet)
@@ -51,10 +58,13 @@ def draw_timeline(
     for path, match in _targets(output, matches):
         refuse_inputs([path], [video or "", *shown])
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = page(match, path.parent.resolve())
+        with progress(quiet) as report:
+            pictures = pictures_of(match, thumbnails, say, report)
+        text = page(match, path.parent.resolve(), pictures)
         with open_output(str(path)) as stream:
             stream.write(text)
-        say(f"{path}: open it in a browser")
+        about = f"{size_of(text, pictures)}; " if thumbnails else ""
+        say(f"{path}: {about}open it in a browser")
 
 
 def _targets(output: str, matches: Sequence[tuple[str, Any]]) -> list[tuple[Path, Any]]:

@@ -11,9 +11,17 @@ const SIGNS = {  // colours of Okabe and Ito, told apart also by shape
   "wrong place": ["#b8860b", "diamond"], "duplicate": ["#56b4e9", "cross"],
 };
 
-// --- what there is: items = {half, seconds, label, confidence, state, kept} --------------------------------
-let items = data.items.map(([half, seconds, label, confidence, state, kept]) =>
-  ({ half, seconds, label: data.classes[label], confidence, state, kept }));
+// --- what there is: items = {half, seconds, label, confidence, state, kept, image} -------------------------
+function pictured(picture) {
+  if (!picture) return null;
+  const image = new Image();
+  image.src = `data:image/jpeg;base64,${picture}`;
+  image.alt = "";  // the row's button says the same in words
+  return image;
+}
+
+let items = data.items.map(([half, seconds, label, confidence, state, kept, picture]) =>
+  ({ half, seconds, label: data.classes[label], confidence, state, kept, image: pictured(picture) }));
 let chosen = null;
 const undone = [];
 const offsets = [];
@@ -102,7 +110,8 @@ function drawHalf(context, half, number, names, height) {
     context.fillStyle = css("--line");
     context.fillRect(start + seconds * scale, 14, 1, height);
     context.fillStyle = css("--quiet");
-    context.fillText(`${seconds ? "" : `${half.number}·`}${clock(seconds)}`, start + seconds * scale + 3, 13);
+    const told = `${seconds ? "" : `${half.number}·`}${clock(seconds)}`, room = context.measureText(told).width + 6;
+    if (!seconds || (half.length - seconds) * scale > room) context.fillText(told, start + seconds * scale + 3, 13);
   }
   if (!rows) return;
   const count = rows.length / data.classes.length, wide = Math.max(half.step * scale, 1);
@@ -117,6 +126,9 @@ function drawHalf(context, half, number, names, height) {
   });
   context.globalAlpha = 1;
 }
+
+const withImages = items.some((item) => item.image);
+$$("picture").hidden = !withImages;
 
 function fill() {
   const all = shown().sort((one, other) => place(one) - place(other));
@@ -141,6 +153,7 @@ function fill() {
     row.insertCell().textContent = item.label;
     row.insertCell().textContent = item.confidence === null ? "" : item.confidence.toFixed(2);
     row.insertCell().textContent = item.state;
+    if (withImages) row.insertCell().append(item.image || "");
   }
 }
 
@@ -223,13 +236,13 @@ const actions = {
   later: () => move(STEP),
   here: () => {
     const now = timeOfVideo();
-    if (chosen && now) change(() => { chosen.half = now.half; chosen.seconds = now.seconds; });
+    if (chosen && now) change(() => Object.assign(chosen, now, { image: null }));
   },
   add: () => {
     const now = timeOfVideo() || { half: 0, seconds: 0 };
     const label = $$("relabel").value;
     change(() => {
-      chosen = { ...now, label, confidence: null, state: "added", kept: true };
+      chosen = { ...now, label, confidence: null, state: "added", kept: true, image: null };
       items = [...items, chosen];
     });
   },
@@ -255,12 +268,28 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-$$("canvas").addEventListener("click", (event) => {
+function pointed(event) {
   const box = $$("canvas").getBoundingClientRect();
   const x = event.clientX - box.left, name = lanes()[Math.floor((event.clientY - box.top - 20) / LANE)];
-  const near = shown().filter((item) => item.label === name && item.state !== "deleted"
-    && Math.abs(place(item) * scale - x) < NEAR)
-    .sort((one, other) => Math.abs(place(one) * scale - x) - Math.abs(place(other) * scale - x))[0];
+  const far = (item) => Math.abs(place(item) * scale - x);
+  const near = shown().filter((item) => item.label === name && item.state !== "deleted" && far(item) < NEAR)
+    .sort((one, other) => far(one) - far(other))[0];
+  return { x, near };
+}
+
+$$("canvas").addEventListener("mousemove", (event) => {
+  const { near } = pointed(event), tip = $$("tip");
+  tip.hidden = !near;
+  if (!near) return;
+  const sure = near.confidence === null ? "" : ` ${near.confidence.toFixed(2)}`;
+  tip.replaceChildren(near.image ? near.image.cloneNode() : "", `${clock(near.seconds)} ${near.label}${sure}`);
+  tip.style.left = `${Math.min(event.clientX + 12, window.innerWidth - tip.offsetWidth - 4)}px`;
+  tip.style.top = `${Math.min(event.clientY + 12, window.innerHeight - tip.offsetHeight - 4)}px`;
+});
+$$("canvas").addEventListener("mouseleave", () => { $$("tip").hidden = true; });
+
+$$("canvas").addEventListener("click", (event) => {
+  const { x, near } = pointed(event);
   if (near) { choose(near, true); return; }
   const at = x / scale, half = offsets.filter((offset) => offset <= at).length - 1;
   seek(half, Math.min(at - offsets[half], data.halves[half].length));

@@ -7,17 +7,18 @@ import base64
 import html
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from comedian.formats.naming import game_name, text_of
-from comedian.formats.periods import VIDEO_MS
+from comedian.formats.periods import in_file, periods_beside, starts_ms
 from comedian.formats.scores import Scores
 from comedian.formats.soccernet import soccernet_game
 from comedian.formats.spot import Spot
@@ -50,12 +51,35 @@ class Match:
         others = [spot for spot in self.spots if not STATES.get(_state(spot))]
         return kept + sorted(others, key=lambda spot: -spot["confidence"])[:MOST_SPOTS]
 
+    def file(self, video: str) -> Path:
+        """Where the video lies that spots name so."""
+        return self.video or Path(video)
 
-def page(match: Match, beside: Path) -> str:
+    def start_seconds(self, video: str, half: int) -> float:
+        """Where a half begins in its file: as its scores or spots say, else the periods beside the file."""
+        told = starts_ms(spot for spot in self.spots if spot["video"] == video).get(half)
+        for scored in self.scores:
+            if (scored.video, scored.half) == (video, half) and scored.video_start_ms is not None:
+                told = scored.video_start_ms
+        if told is None:
+            told = in_file(periods_beside(self.file(video)), half, 0)
+        return (told or 0.0) / 1000
+
+
+def place_seconds(spot: Spot) -> float:
+    """Where a page shows a moment, from the start of its half; a hit lies where its label does."""
+    at, label_ms = spot["position_ms"], spot.get("label_ms")
+    if _state(spot) == "hit" and isinstance(label_ms, int | float):
+        at = label_ms
+    return round(at / 1000, 3)
+
+
+def page(match: Match, beside: Path, pictures: Mapping[int, bytes] = MappingProxyType({})) -> str:
     """The page of a match.
 
     Args:
         beside: the folder in which the page will lie; videos are named from there.
+        pictures: JPEG by place in `match.shown` (`comedian.pages.thumbnails`).
     """
     spots = match.shown
     videos = {(spot["video"], spot["half"]) for spot in spots}
@@ -70,7 +94,10 @@ def page(match: Match, beside: Path) -> str:
         "about": _about(match, len(spots)),
         "classes": classes,
         "halves": [_half(one, spots, match, beside, classes) for one in order],
-        "items": [_item(spot, order, classes) for spot in spots],
+        "items": [
+            [*_item(spot, order, classes), *_encoded(pictures.get(number))]
+            for number, spot in enumerate(spots)
+        ],
     }
     room = files("comedian.pages")
     parts = {name: room.joinpath(f"timeline.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
@@ -89,18 +116,19 @@ def _state(spot: Spot) -> str:
     return str(spot.get("error", "spot"))
 
 
+def _encoded(picture: bytes | None) -> list[str]:
+    """A picture in base64, as the last of an item; nothing where there is none."""
+    return [] if picture is None else [base64.b64encode(picture).decode()]
+
+
 def _item(spot: Spot, order: Sequence[tuple[str, int]], classes: Sequence[str]) -> list[Any]:
-    """half, seconds, class, confidence, state, kept; a hit and a miss lie where the label does."""
+    """half, seconds, class, confidence, state, kept."""
     state = _state(spot)
-    at = spot["position_ms"]
-    label_ms = spot.get("label_ms")
-    if state == "hit" and isinstance(label_ms, int | float):
-        at = label_ms
     confidence = None if state in ("miss", "label") else round(float(spot["confidence"]), 4)
     half = order.index((spot["video"], spot["half"]))
     return [
         half,
-        round(at / 1000, 3),
+        place_seconds(spot),
         classes.index(spot["label"]),
         confidence,
         state,
@@ -116,14 +144,11 @@ def _half(
     own = [spot for spot in spots if (spot["video"], spot["half"]) == one]
     scored = next((half for half in match.scores if (half.video, half.half) == one), None)
     last = max([spot["position_ms"] / 1000 for spot in own], default=0.0)
-    start = next((spot["video_ms"] - spot["position_ms"] for spot in own if VIDEO_MS in spot), 0.0) / 1000
-    if scored is not None and scored.video_start_ms is not None:
-        start = scored.video_start_ms / 1000
     found = {
         "video": video,
         "number": number,
-        "src": _source(match.video or Path(video), beside),
-        "start": start,
+        "src": _source(match.file(video), beside),
+        "start": match.start_seconds(video, number),
         "length": round(max(last + 10, float(scored.seconds[-1]) if scored is not None else 0.0), 3),
     }
     return found if scored is None else found | _scores(scored, match.score_classes, classes)

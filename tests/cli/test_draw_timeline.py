@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 
 from cli.draw_timeline import main
 from comedian.formats.labels import read_label_sets
 from comedian.formats.scores import Scores, write_scores
+from tests.make_video import encode, number_in, steady
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -136,6 +138,50 @@ def test_a_match_in_one_file_and_its_video(run, tmp_path):
         (30, "m ä.mkv"),
         (3725, "m ä.mkv"),
     ]
+
+
+def pictures_of(page: Path) -> dict[tuple[int, float], int]:
+    """By half and seconds of a moment the number that its thumbnail shows."""
+    items = [item for item in data_of(page)["items"] if len(item) > 6]
+    blobs = {(item[0], item[1]): base64.b64decode(item[6]) for item in items}
+    return {place: number_in(simplejpeg.decode_jpeg(blob)) for place, blob in blobs.items()}
+
+
+def test_thumbnails_show_their_moments(run, tmp_path):
+    """Labels first, then the surest; both halves of one file, whose periods stand beside it."""
+    video = encode(tmp_path / "m.mkv", steady(500))
+    intervals = [("1", 2000, 9000), ("2", 12000, 20000)]
+    keys = ("period", "start_time_ms", "end_time_ms")
+    periods = {"intervals": [dict(zip(keys, one, strict=True)) for one in intervals]}
+    (tmp_path / "m.mkv.periods.json").write_text(json.dumps(periods))
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps([{"half": 1, "position_ms": 6000, "label": "Goal"}]))
+    found = [(1, 1, 0.9), (2, 3, 0.8), (2, 5, 0.1)]
+    path = put(
+        tmp_path, *(spot(at, half=half, confidence=sure, video=str(video)) for half, at, sure in found)
+    )
+    words = [path, "--labels", labels, "--thumbnails", 3, "-o", tmp_path / "a.html", "--tolerance", 1]
+    status, _, err = run(main, *words)
+    assert status == 0
+    assert "a.html: 3 thumbnails, 0.0 of 0.0 MB; open it in a browser\n" in err
+    assert pictures_of(tmp_path / "a.html") == {(0, 1): 75, (0, 6): 200, (1, 3): 375}
+    assert [half["start"] for half in data_of(tmp_path / "a.html")["halves"]] == [2, 12]
+
+
+def test_thumbnails_without_a_video_and_past_its_end(run, tmp_path):
+    encode(tmp_path / "1_m.mkv", steady(50))
+    halves = f"{tmp_path}/{{half}}_m.mkv"
+    path = put(tmp_path, spot(1, video=halves), spot(70, video=halves), spot(1, half=2, video=halves))
+    err = run(main, path, "--thumbnails", 9, "-o", tmp_path / "a.html")[2]
+    assert f"no thumbnails of {tmp_path}/2_m.mkv: no such video; name it with --video\n" in err
+    assert "1 of 2 moments lie past the end of their video, and have no thumbnail\n" in err
+    assert list(pictures_of(tmp_path / "a.html").values()) == [25]
+    run(main, path, "-o", tmp_path / "a.html", "-q")
+    assert not pictures_of(tmp_path / "a.html")
+    (tmp_path / "1_m.mkv").write_text("words")
+    status, _, err = run(main, path, "--thumbnails", 9, "-o", tmp_path / "b.html")
+    assert (status, (tmp_path / "b.html").exists()) == (1, False)
+    assert "1_m.mkv: is not a video" in err
 
 
 def test_no_spot_is_no_page(run, tmp_path):

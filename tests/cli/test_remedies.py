@@ -45,6 +45,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/training/epochs.py": TRAINING,
     "comedian/training/finetune.py": ("finetune",),
     "cli/_spotting.py": ("nms",),
+    "comedian/pages/thumbnails.py": ("draw-timeline",),
     "comedian/video/clips.py": ("cut-clips",),
     "comedian/video/cutting.py": ("cut-clips",),
     "comedian/video/remux.py": ("cut-clips",),
