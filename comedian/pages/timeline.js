@@ -137,19 +137,20 @@ function fill() {
   $$("caption").textContent = some.length < all.length
     ? `The ${some.length} surest of ${all.length}; raise the confidence or choose a class for others.`
     : `${all.length} moments`;
-  const body = $$("rows");
+  const body = $$("rows"), focused = body.contains(document.activeElement);
   body.textContent = "";
   for (const item of some) {
     const row = body.insertRow();
     row.item = item;
     row.className = item.state === "deleted" ? "gone" : "";
-    row.setAttribute("aria-selected", String(item === chosen));
+    row.ariaCurrent = String(item === chosen);
     row.insertCell().textContent = data.halves[item.half].number;
     const button = document.createElement("button");
     button.textContent = clock(item.seconds);
     button.setAttribute("aria-label", `Go to ${clock(item.seconds)}, ${item.label}`);
     button.onclick = () => choose(item, true);
     row.insertCell().append(button);
+    if (focused && item === chosen) button.focus({ preventScroll: true });
     row.insertCell().textContent = item.label;
     row.insertCell().textContent = item.confidence === null ? "" : item.confidence.toFixed(2);
     row.insertCell().textContent = item.state;
@@ -170,7 +171,7 @@ function renew() {
 const video = $$("video");
 let playing = -1;
 
-function open(half) {
+function load(half) {
   const source = data.halves[half].src;
   if (!source || (playing >= 0 && data.halves[playing].src === source)) { playing = half; return; }
   playing = half;
@@ -187,7 +188,7 @@ function timeOfVideo() {
 }
 
 function seek(half, seconds) {
-  open(half);
+  load(half);
   const to = data.halves[half].start + seconds;
   if (video.readyState) video.currentTime = to;
   else video.addEventListener("loadedmetadata", () => { video.currentTime = to; }, { once: true });
@@ -260,7 +261,7 @@ $$("relabel").onchange = () => chosen && change(() => { chosen.label = $$("relab
 const KEYS = { a: "accept", d: "remove", "[": "earlier", "]": "later", h: "here", n: "add", u: "undo" };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || /SELECT|INPUT/.test(event.target.tagName)) return;
-  if (event.target === video && event.key.startsWith("Arrow")) return;
+  if ([video, $$("scroll")].includes(event.target) && event.key.startsWith("Arrow")) return;
   if (event.key === "ArrowDown" || event.key === "ArrowRight") step(1);
   else if (event.key === "ArrowUp" || event.key === "ArrowLeft") step(-1);
   else if (KEYS[event.key]) actions[KEYS[event.key]]();
@@ -341,5 +342,5 @@ $$("least").oninput = () => { $$("leastShown").value = Number($$("least").value)
 for (const id of ["class", "state", "zoom"]) $$(id).oninput = renew;
 window.addEventListener("resize", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-if (data.halves.length && data.halves[0].src) open(0);
+if (data.halves.length && data.halves[0].src) load(0);
 renew();

@@ -1,22 +1,16 @@
-"""draw-timeline as a command: what the page holds, that nothing breaks out of it, its use in a browser."""
+"""draw-timeline as a command: what the page holds, that nothing breaks out of it; tests/pages uses it."""
 
 import base64
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 import simplejpeg
 
 from cli.draw_timeline import main
-from comedian.formats.labels import read_label_sets
 from comedian.formats.scores import Scores, write_scores
 from tests.make_video import encode, number_in, steady
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def spot(seconds, label="Goal", half=1, confidence=0.5, video="L/S/A - B/{half}_x.mkv", **more) -> dict:
@@ -188,49 +182,3 @@ def test_no_spot_is_no_page(run, tmp_path):
     status, out, err = run(main, put(tmp_path), "-o", tmp_path / "a.html")
     assert (status, out, err) == (0, "", "draw-timeline: no spot and no score: nothing to draw\n")
     assert not (tmp_path / "a.html").exists()
-
-
-# What a person does, put behind the page's own script; the corrected labels become the page's title.
-CORRECT = """
-<script>
-$$("rows").rows[0].querySelector("button").click(); actions.accept();
-step(1); actions.remove(); step(1); actions.later(); actions.accept();
-$$("relabel").value = "Foul"; $$("relabel").onchange();
-actions.add(); actions.undo();
-document.body.innerHTML = "<pre id=out></pre>";
-document.getElementById("out").textContent = JSON.stringify([own(), soccernet()]);
-</script>
-</body>"""
-
-
-@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
-def test_correcting_in_a_browser(run, tmp_path):
-    """Accept the first, delete the second, move and relabel the third; an addition is undone."""
-    path = put(tmp_path, spot(10), spot(20), spot(30), spot(5, "Foul", half=2))
-    run(main, path, "-o", tmp_path / "a.html", "-q")
-    text = (tmp_path / "a.html").read_text()
-    (tmp_path / "b.html").write_text(text.replace("</body>", CORRECT))
-    words = [
-        BROWSER,
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path}/profile",
-    ]
-    words += ["--virtual-time-budget=3000", "--dump-dom", f"file://{tmp_path}/b.html"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
-    shown = re.search(r'<pre id="out">(.*?)</pre>', done.stdout, re.S)
-    assert shown, done.stderr[-2000:]
-    own, official = json.loads(shown[1])
-    assert [(one["half"], one["position_ms"], one["label"]) for one in own] == [
-        (1, 10_000, "Goal"),
-        (1, 30_200, "Foul"),
-    ]
-    assert official["UrlLocal"] == "L/S/A - B"
-    for name, content in (("own.json", own), ("Labels-v2.json", official)):
-        (tmp_path / name).write_text(json.dumps(content))
-        (actions,) = read_label_sets(tmp_path / name).values()
-        assert [(one.half, one.position_ms, one.label) for one in actions] == [
-            (1, 10_000, "Goal"),
-            (1, 30_200, "Foul"),
-        ]
