@@ -23,7 +23,7 @@ def completion(shell: Annotated[Shell, SHELL]) -> None:
     """Print a script that completes commands, options, their values and file names.
 
     For good: in ~/.bashrc or ~/.zshrc the line `eval "$(comedian completion bash)"` (or zsh), for fish
-    `comedian completion fish > ~/.config/fish/completions/comedian.fish`.
+    `comedian completion fish > ~/.config/fish/conf.d/comedian.fish`.
     """
     from ._completion import SHELLS
     from ._offered import options

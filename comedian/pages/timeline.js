@@ -3,7 +3,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const $$ = (id) => document.getElementById(id);
-const LANE = 26, ROWS = 400, NEAR = 9, STEP = 0.2;
+const LANE = 26, ROWS = 400, NEAR = 9, STEP = 0.2, LEAST = 7;
 const SIGNS = {  // colours of Okabe and Ito, told apart also by shape
   "spot": ["#0072b2", "disc"], "accepted": ["#009e73", "disc"], "added": ["#009e73", "diamond"],
   "label": ["#7a5195", "triangle"], "hit": ["#009e73", "disc"], "miss": ["#cc79a7", "triangle"],
@@ -82,7 +82,7 @@ function draw() {
   const width = Math.max(300, $$("scroll").clientWidth * Number($$("zoom").value));
   scale = width / total;
   const context = sized($$("canvas"), width, height);
-  data.halves.forEach((half, number) => drawHalf(context, half, number, names, height));
+  context.drawImage(ground(names, width, height), 0, 0, width, height);
   for (const item of shown()) {
     const lane = names.indexOf(item.label);
     if (lane < 0 || item.state === "deleted") continue;
@@ -99,6 +99,18 @@ function draw() {
     context.fillStyle = css("--accent");
     context.fillRect((offsets[now.half] + now.seconds) * scale - 1, 0, 2, height);
   }
+}
+
+let under = { key: "", canvas: null };
+
+function ground(names, width, height) {  // clocks and scores, drawn once and not at each tick of the video
+  const key = [width, height, window.devicePixelRatio, css("--line"), ...names].join("\n");
+  if (under.key !== key) {
+    under = { key, canvas: document.createElement("canvas") };
+    const context = sized(under.canvas, width, height);
+    data.halves.forEach((half, number) => drawHalf(context, half, number, names, height));
+  }
+  return under.canvas;
 }
 
 function drawHalf(context, half, number, names, height) {
@@ -119,10 +131,14 @@ function drawHalf(context, half, number, names, height) {
   context.globalAlpha = 0.35;
   names.forEach((name, lane) => {
     const column = data.classes.indexOf(name), floor = (lane + 1) * LANE + 20;
+    const most = new Uint8Array(Math.ceil(count * half.step * scale) + 1);  // of each pixel
     for (let row = 0; row < count; row += 1) {
-      const score = rows[row * data.classes.length + column] / 255;
-      if (score > 0.03) context.fillRect(start + row * half.step * scale, floor, wide, -score * (LANE - 4));
+      const x = Math.floor(row * half.step * scale), score = rows[row * data.classes.length + column];
+      if (score > most[x]) most[x] = score;
     }
+    most.forEach((score, x) => {
+      if (score > LEAST) context.fillRect(start + x, floor, wide, -score / 255 * (LANE - 4));
+    });
   });
   context.globalAlpha = 1;
 }
@@ -136,7 +152,7 @@ function fill() {
   const some = all.filter((item) => (item.confidence ?? 1) >= least).slice(0, ROWS);
   $$("caption").textContent = some.length < all.length
     ? `The ${some.length} surest of ${all.length}; raise the confidence or choose a class for others.`
-    : `${all.length} moments`;
+    : `${all.length} ${all.length === 1 ? "moment" : "moments"}`;
   const body = $$("rows"), focused = body.contains(document.activeElement);
   body.textContent = "";
   for (const item of some) {
@@ -169,7 +185,7 @@ function renew() {
 
 // --- the video ---------------------------------------------------------------------------------------------
 const video = $$("video");
-let playing = -1;
+let playing = -1, cursor = null;  // which half; where it was last gone to
 
 function load(half) {
   const source = data.halves[half].src;
@@ -179,7 +195,7 @@ function load(half) {
 }
 
 function timeOfVideo() {
-  if (playing < 0) return null;
+  if (playing < 0 || !data.halves[playing].src) return cursor;
   const at = video.currentTime;
   const same = data.halves.map((half, number) => number)
     .filter((number) => data.halves[number].src === data.halves[playing].src);
@@ -189,6 +205,7 @@ function timeOfVideo() {
 
 function seek(half, seconds) {
   load(half);
+  cursor = { half, seconds };
   const to = data.halves[half].start + seconds;
   if (video.readyState) video.currentTime = to;
   else video.addEventListener("loadedmetadata", () => { video.currentTime = to; }, { once: true });
@@ -343,4 +360,9 @@ for (const id of ["class", "state", "zoom"]) $$(id).oninput = renew;
 window.addEventListener("resize", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 if (data.halves.length && data.halves[0].src) load(0);
+if (!data.halves.some((half) => half.src)) {
+  video.hidden = true;
+  $$("hint").hidden = false;
+  $$("hint").textContent = "No video was found where the spots name it; draw-timeline --video FILE shows one.";
+}
 renew();

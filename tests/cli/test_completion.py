@@ -87,22 +87,29 @@ def test_every_option_of_every_command_is_offered(name, bash):
         assert bash(name, "-") == offered
 
 
-def test_a_person_at_a_terminal(scripts, tmp_path):
-    """The tab key, pressed in an interactive bash: an option, and a file with a blank in its name."""
+@pytest.mark.parametrize(("shell", "bare"), [("bash", ["--norc", "--noprofile"]), ("zsh", ["-f"])])
+def test_a_person_at_a_terminal(shell, bare, scripts, tmp_path):
+    """The tab key, pressed in an interactive shell: an option, and a file with a blank in its name."""
+    if not shutil.which(shell):
+        pytest.skip(f"there is no {shell}")
     (tmp_path / "all games.jsonl").touch()
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(tmp_path)
-        os.environ.update(PS1="", TERM="dumb", INPUTRC="/dev/null")
-        os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
-    stand_in = "nms() { printf 'got <%s>' \"$@\"; echo; }"
-    os.write(terminal, f"source {scripts['bash']}; {stand_in}\nnms --thr\t0.5 al\t\nexit\n".encode())
+        os.environ.update(PS1="", TERM="dumb", INPUTRC="/dev/null", ZDOTDIR=str(tmp_path))
+        os.execvp(shell, [shell, *bare, "-i"])
+    stand_in = "nms() { printf 'got <%s>' \"$@\"; echo; echo done; }"
+    typed = (f"source {scripts[shell]}; {stand_in}\n", "nms --thr\t0.5 al\t\n", "exit\n")
     seen, end = b"", time.monotonic() + 20
-    while time.monotonic() < end and select.select([terminal], [], [], 5)[0]:
-        try:
-            seen += os.read(terminal, 4096)
-        except OSError:
-            break
+    for number, line in enumerate(typed):
+        os.write(terminal, line.encode())
+        while time.monotonic() < end and select.select([terminal], [], [], 5 if number else 2)[0]:
+            try:
+                seen += os.read(terminal, 4096)
+            except OSError:
+                break
+            if number == 1 and b"\ndone" in seen:
+                break
     os.waitpid(child, 0)
     os.close(terminal)
     assert b"got <--threshold>got <0.5>got <all games.jsonl>" in seen, seen
@@ -134,6 +141,20 @@ def test_what_fish_offers(scripts):
         code = f"source {scripts['fish']}; complete -C '{line}'"
         done = subprocess.run(["fish", "-c", code], capture_output=True, text=True)
         assert {word.split("\t")[0] for word in done.stdout.splitlines()} >= set(offered), line
+
+
+def test_fish_knows_every_command_from_the_start(scripts, tmp_path):
+    """The file lies where the page says; no command needs to be completed before another."""
+    if not shutil.which("fish"):
+        pytest.skip("there is no fish")
+    page = (ROOT / "docs" / "completion.md").read_text()
+    (place,) = re.findall(r"comedian completion fish > ~/(\S+)\n", page)
+    (tmp_path / place).parent.mkdir(parents=True)
+    shutil.copy(scripts["fish"], tmp_path / place)
+    code = "complete -C 'nms --so'; complete -C 'comedian fi'"
+    at_home = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")}
+    done = subprocess.run(["fish", "-c", code], capture_output=True, text=True, env=at_home)
+    assert [line.split("\t")[0] for line in done.stdout.split("\n") if line] == ["--soft", "finetune"]
 
 
 def test_descriptions_in_fish_are_quoted(scripts):

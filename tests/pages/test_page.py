@@ -1,5 +1,6 @@
 """The page in headless Chromium: seeking, filters, correction, downloads, keyboard, accessibility."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -160,3 +161,19 @@ def test_a_video_that_no_browser_plays_gets_a_hint(tab, match, run, tmp_path):
     assert run(main, *words)[0] == 0
     tab.open(tmp_path / "a.html").until("!$$('hint').hidden")
     assert 'ffmpeg -i "a b.avi"' in tab.run("$$('hint').textContent")
+
+
+def test_without_a_video_the_lanes_take_its_place(tab, run, tmp_path):
+    from cli.draw_timeline import main
+
+    spots = [{"video": f"L/S/G/{half}_x.mkv", "half": half, "position_ms": 40_000} for half in (1, 2)]
+    lines = [json.dumps({**one, "label": "Goal", "confidence": 0.5}) for one in spots]
+    (tmp_path / "spots.jsonl").write_text("\n".join(lines))
+    assert run(main, tmp_path / "spots.jsonl", "-o", tmp_path / "a.html", "-q")[0] == 0
+    tab.open(tmp_path / "a.html")
+    assert tab.run("[video.hidden, $$('hint').hidden]") == [True, False]
+    assert "draw-timeline --video FILE" in tab.run("$$('hint').textContent")
+    click_lane(tab, "Goal", 1, 12)
+    tab.run("actions.add()")
+    added = tab.run("[chosen.half, Math.round(chosen.seconds), chosen.state]")
+    assert added == [1, 12, "added"]
