@@ -12,7 +12,12 @@ def usual_model() -> list[str]:
 
 
 def load_models(
-    names: list[str] | None, ignored_seconds: float | None, merge: Merge | None, say: Callable[[str], None]
+    names: list[str] | None,
+    say: Callable[[str], None],
+    *,
+    ignored_seconds: float | None = None,
+    merge: Merge | None = None,
+    stride: int | None = None,
 ) -> tuple:
     """The models' files, the spotters, and how windows slide: as the first was trained, or by flags."""
     from dataclasses import replace
@@ -27,4 +32,6 @@ def load_models(
         recipe = replace(recipe, ignored_seconds=ignored_seconds)
     if merge is not None:
         recipe = replace(recipe, merge=merge.value)
+    if stride is not None:
+        recipe = replace(recipe, stride_tokens=stride)
     return files, spotters, recipe

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from time import monotonic
+from typing import TypeVar
 
 from comedian.errors import InputError
 from comedian.formats.naming import below, named
@@ -14,6 +15,7 @@ from ._io import open_output, write_spots
 
 SHOWN = 40  # spots of a list on a terminal
 GAP_SECONDS = 15.0  # by which two of a label are apart there
+Run = TypeVar("Run")
 Take = Callable[[str, int, Iterable[Spot]], None]  # video, half and spots of it, several times a half
 
 
@@ -99,6 +101,13 @@ def _table(say: Callable[[str], None]) -> Iterator[Take]:
     best = list(each(map(keep, by_half(everything)), SHOWN, best_first=True))
     sys.stdout.writelines(f"{line}\n" for line in table(best))
     say(f"these are the {len(best)} surest of {len(everything)} spots; -o FILE, or a pipe, takes all")
+
+
+def keeping(runs: Iterable[Run], kept: list[Run]) -> Iterator[Run]:
+    """Pass runs of scores on, and keep them."""
+    for run in runs:
+        kept.append(run)
+        yield run
 
 
 class Tally:

@@ -1,5 +1,6 @@
 """spot: find actions in videos."""
 
+import math
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from ._options import Device, Merge, Periods, Prefer, Quiet, Root, by_name, warn
 from ._outputs import check_output, refuse_inputs
 from ._progress import progress
 from ._say import Skip, say_left_out, speaker
-from ._spotting import Tally, is_folder, open_target, still_to_do
+from ._spotting import Tally, is_folder, keeping, open_target, still_to_do
 from ._torchrun import is_first
 
 SOURCES = typer.Argument(
@@ -31,10 +32,13 @@ SCORES = typer.Option(metavar="FILE", callback=by_name("scores"), help="Also kee
 LEAST = typer.Option(min=0, metavar="FRACTION", help="Least confidence of a spot.")
 IGNORED = typer.Option(min=0, metavar="SECONDS", help="Ignored at a window's ends [default: the model's].")
 MERGE = typer.Option(help="Where windows overlap [default: the model's].")
+STRIDE = typer.Option(
+    min=1, metavar="TOKENS", help="From one window to the next; fewer are surer [default: the model's]."
+)
 OUTPUT = typer.Option(
     "--output", "-o", metavar="FILE|FOLDER/", help="Where spots go; into a folder a file for each game."
 )
-OF_MODELS = {"model", "ignored_seconds", "merge", "device"}
+OF_MODELS = {"model", "ignored_seconds", "merge", "stride", "device"}
 
 
 def spot(
@@ -48,6 +52,7 @@ def spot(
     threshold: Annotated[float, LEAST] = THRESHOLD,
     ignored_seconds: Annotated[float | None, IGNORED] = None,
     merge: Annotated[Merge | None, MERGE] = None,
+    stride: Annotated[int | None, STRIDE] = None,
     device: Device = "auto",
     output: Annotated[str, OUTPUT] = "-",
     quiet: Quiet = False,
@@ -66,9 +71,9 @@ def spot(
     from comedian.distributed import pick_device, processes
     from comedian.formats.periods import parse_periods
     from comedian.formats.provenance import provenance
-    from comedian.formats.scores import write_scores
-    from comedian.spotting.sliding import to_spots
+    from comedian.formats.scores import Scores, write_scores
     from comedian.spotting.sources import average_saved, find_sources, join_halves, score_sources
+    from comedian.spotting.spots import spots_in_order
 
     say = speaker("spot", quiet)
     skip = Skip("spot")
@@ -84,21 +89,21 @@ def spot(
     with processes(pick_device(device)) as own_device, progress(quiet) as report:
         if saved:
             warn_ignored(context, OF_MODELS, "on saved scores", say)
-            runs, classes, parents = average_saved(saved), saved[0].classes, sources
+            runs, classes, parents, reach = average_saved(saved), saved[0].classes, sources, math.inf
         else:
-            parents, spotters, recipe = load_models(model, ignored_seconds, merge, say)
-            classes = spotters[0].classes
+            parents, spotters, recipe = load_models(
+                model, say, ignored_seconds=ignored_seconds, merge=merge, stride=stride
+            )
+            classes, reach = spotters[0].classes, max(one.offset_reach_seconds for one in spotters)
             runs = score_sources(
                 halves, spotters, recipe, own_device, report, say, skip if len(files) > 1 else None
             )
-        kept, tally = [], Tally()
+        tally = Tally()
+        kept: list[Scores] = []
         with closing(runs), open_target(output if is_first() else "-", halves, skip.files, say) as take:
-            for run in runs:
-                half = (run.video, run.half)
-                spots = to_spots(run, classes, threshold)
-                take(*half, tally.count(*half, float(run.seconds[-1]), spots))
-                if scores:
-                    kept.append(run)
+            told = keeping(runs, kept) if scores else runs
+            for video, half, seconds, spots in spots_in_order(told, classes, threshold, reach):
+                take(video, half, tally.count(video, half, seconds, spots))
     if output != "-" or sys.stderr.isatty():
         say(tally.line(output))
     if scores:

@@ -1,5 +1,6 @@
 """From a video to a score in three calls, with the numbers of `spot VIDEO | nms --soft | evaluate`."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,8 +17,8 @@ from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
 from comedian.recipes.suppress import THRESHOLD
-from comedian.spotting.sliding import to_spots
 from comedian.spotting.sources import average_saved, find_sources, load_ensemble, score_sources
+from comedian.spotting.spots import spots_in_order
 from comedian.spotting.suppress import suppress
 from comedian.weights.hub import fetch, fetch_published
 
@@ -75,7 +76,8 @@ def spot(
     classes = saved[0].classes if saved else spotters[0].classes
     if not saved:
         runs = score_sources(halves, spotters, spotters[0].spot, pick_device(device), report, say)
-    found = (one for run in runs for one in to_spots(run, classes, threshold))
+    reach = math.inf if saved else max(one.offset_reach_seconds for one in spotters)
+    found = (one for part in spots_in_order(runs, classes, threshold, reach) for one in part.spots)
     return list(suppress(found, nms) if nms else found)
 
 

@@ -51,6 +51,8 @@ def scores(one: Path, other: Path) -> Iterator[Difference]:
         where = f"half {key[1]} of {key[0]}"
         yield from _largest(f"seconds of {where}", left[key].seconds, right[key].seconds)
         yield from _largest(f"probabilities of {where}", left[key].probabilities, right[key].probabilities)
+        if left[key].offsets is not None and right[key].offsets is not None:
+            yield from _largest(f"offsets of {where}", left[key].offsets, right[key].offsets)
 
 
 def _largest(name: str, one: Any, other: Any) -> Iterator[Difference]:

@@ -18,7 +18,7 @@ from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
 from comedian.formats.frames import Geometry
 from comedian.recipes.model import MEAN, STD, ModelRecipe, check_classes
-from comedian.recipes.ranges import Fraction, Number, UpTo1
+from comedian.recipes.ranges import Fraction, Number, Seconds, UpTo1
 from comedian.recipes.schema import checked, made, table
 from comedian.recipes.stages import STAGES
 
@@ -42,6 +42,8 @@ class Header:
         curves: of a spotter that was validated: [confidence, precision, recall] of each class, at falling
             confidence, as `comedian.evaluation.curves` makes them; it is left out where there is none.
         provenance: JSON text of `comedian.formats.provenance`.
+        offset_reach_seconds: of a spotter that tells times to actions, how far they may be; else it is
+            left out: older versions refuse what they do not know.
     """
 
     kind: str
@@ -53,6 +55,7 @@ class Header:
     recipe: dict = field(default_factory=dict)
     provenance: str = "{}"
     curves: dict[str, list[tuple[Fraction, Fraction, Fraction]]] = field(default_factory=dict)
+    offset_reach_seconds: Seconds = 0.0
 
     def __post_init__(self):
         check_classes(self.classes)
@@ -87,8 +90,9 @@ def save_checkpoint(path: str | Path, kind: str, tensors: dict[str, Tensor], hea
     assert kind == header.kind, f"{kind} weights with the header of a {header.kind}"
     values = {"format": FORMAT, "version": VERSION, **asdict(header)}
     values["provenance"] = json.loads(header.provenance)
-    if not header.curves:
-        del values["curves"]
+    for name in ("curves", "offset_reach_seconds"):
+        if not values[name]:
+            del values[name]
     metadata = {name: json.dumps(value) for name, value in values.items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:

@@ -1,6 +1,7 @@
 """The scores file (HDF5): raw probabilities of every token, so that NMS and ensembles need no network.
 
-One group per half, numbered in order: `probabilities` float32 (L, C), `seconds` float64 (L), and the
+One group per half, numbered in order: `probabilities` float32 (L, C), `seconds` float64 (L), of a
+spotter that tells times to actions `offsets` float32 (L, C) in seconds (since version 2), and the
 attributes `video`, `half` and, of a file that holds several, `video_start_ms`. The root carries the
 classes. Letters: L tokens of a half, C classes.
 """
@@ -8,7 +9,7 @@ classes. Letters: L tokens of a half, C classes.
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -20,7 +21,8 @@ from comedian.recipes.model import check_classes
 from comedian.recipes.ranges import HalfNumber, Number
 from comedian.recipes.schema import checked, made
 
-KIND = Kind("scores file", "comedian scores", 1, "spot --scores")
+KIND = Kind("scores file", "comedian scores", 2, "spot --scores")
+WITHOUT_OFFSETS = replace(KIND, version=1)  # older versions read those, too
 GROUP_BYTES = 1 << 13  # more than HDF5 takes for a group of ours
 
 
@@ -33,6 +35,8 @@ class Scores:
         seconds: (L,) float64, token times: the mean of a tubelet's frame times.
         probabilities: (L, C) float32.
         video_start_ms: where the half begins in its file, if that holds several.
+        offsets: (L, C) float32 seconds from each token to the action of each class, where the spotter
+            tells them.
     """
 
     video: str
@@ -40,14 +44,16 @@ class Scores:
     seconds: np.ndarray
     probabilities: np.ndarray
     video_start_ms: int | None = None
+    offsets: np.ndarray | None = None
 
 
 def write_scores(
     path: str | Path, halves: Sequence[Scores], classes: Sequence[str], provenance: str
 ) -> None:
     """Write a scores file, whole or not at all."""
-    num_bytes = sum(half.seconds.nbytes + half.probabilities.nbytes + GROUP_BYTES for half in halves)
-    with new_hdf5(path, KIND, num_bytes) as file:
+    num_bytes = sum(half.seconds.nbytes + 2 * half.probabilities.nbytes + GROUP_BYTES for half in halves)
+    moved = any(half.offsets is not None for half in halves)
+    with new_hdf5(path, KIND if moved else WITHOUT_OFFSETS, num_bytes) as file:
         file.attrs.update(classes=json.dumps(list(classes)), provenance=provenance)
         for number, half in enumerate(halves):
             group = file.create_group(f"{number:05d}")
@@ -56,6 +62,8 @@ def write_scores(
                 group.attrs["video_start_ms"] = half.video_start_ms
             group["seconds"] = half.seconds
             group["probabilities"] = half.probabilities
+            if half.offsets is not None:
+                group["offsets"] = half.offsets
 
 
 def is_scores_file(path: str | Path) -> bool:
@@ -97,8 +105,13 @@ class ScoresFile:
                 seconds = read_array(group, "seconds", (None,), "f")
                 shape = len(seconds), len(self.classes)
                 probabilities = read_array(group, "probabilities", shape, "f")
-                _check_values(seconds, probabilities, place)
-                yield Scores(found.video, found.half, seconds, probabilities, found.video_start_ms)
+                offsets = read_array(group, "offsets", shape, "f") if "offsets" in group else None
+                _check_values("seconds", seconds, place)
+                _check_values("probabilities", probabilities, place, 0, 1)
+                if offsets is not None:
+                    _check_values("offsets", offsets, place)
+                start_ms = found.video_start_ms
+                yield Scores(found.video, found.half, seconds, probabilities, start_ms, offsets)
 
 
 def _classes(file: h5py.File, path: str | Path) -> tuple[str, ...]:
@@ -112,17 +125,15 @@ def _classes(file: h5py.File, path: str | Path) -> tuple[str, ...]:
     return classes
 
 
-def _check_values(seconds: np.ndarray, probabilities: np.ndarray, place: str) -> None:
-    """Raise unless times are numbers, and probabilities are within 0..1."""
-    for name, values, least, most in (
-        ("seconds", seconds, -math.inf, math.inf),
-        ("probabilities", probabilities, 0, 1),
-    ):
-        wrong = ~(np.isfinite(values) & (values >= least) & (values <= most))
-        if wrong.any():
-            row = int(np.argwhere(wrong)[0][0])
-            what = f"row {row} of {name} holds {values[wrong][0]:g}"
-            raise InputError(what, place, f"make it again with {KIND.maker}")
+def _check_values(
+    name: str, values: np.ndarray, place: str, least: float = -math.inf, most: float = math.inf
+) -> None:
+    """Raise unless values are numbers, and within their range."""
+    wrong = ~(np.isfinite(values) & (values >= least) & (values <= most))
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0][0])
+        what = f"row {row} of {name} holds {values[wrong][0]:g}"
+        raise InputError(what, place, f"make it again with {KIND.maker}")
 
 
 def _check_half(group: h5py.Group, place: str, num_classes: int) -> None:

@@ -1,4 +1,4 @@
-"""Labels in time, mixup and the loss of action spotting: step 3 (Eq. 7).
+"""Labels in time, mixup and the losses of action spotting: step 3 (Eq. 7), and offsets beyond the paper.
 
 Letters: B windows, T frames of a window, L = T/2 tokens, C classes, A actions of a video.
 """
@@ -12,6 +12,25 @@ from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import FinetuneRecipe
 
 TIME_SLACK = 1e-6  # seconds; times such as 0.1 + 0.4 may miss the radius by a rounding error
+OFFSET_BETA = 0.5  # seconds; smaller errors count as their squares
+
+
+def nearest_actions(times, action_seconds, action_classes, num_classes: int) -> Tensor:
+    """Seconds from each time to the nearest action of each class, (T, C) float64; ∞ where there is none.
+
+    Args:
+        times: (T,) seconds, float64 tensor, array or list.
+        action_seconds: (A,) seconds of the actions, on the same clock.
+        action_classes: (A,) class number of each action.
+    """
+    times = torch.as_tensor(times, dtype=torch.float64)
+    actions = torch.as_tensor(action_seconds, dtype=torch.float64)
+    classes = torch.as_tensor(action_classes, dtype=torch.int64)
+    found = torch.full((len(times), num_classes), torch.inf, dtype=torch.float64)
+    for number in classes.unique().tolist():
+        gaps = actions[classes == number] - times[:, None]  # (T, actions of the class)
+        found[:, number] = gaps.gather(1, gaps.abs().argmin(1, keepdim=True)).squeeze(1)
+    return found
 
 
 def frame_labels(
@@ -20,21 +39,19 @@ def frame_labels(
     action_classes,
     num_classes: int,
     radius_seconds: float = FinetuneRecipe.radius_seconds,
+    sigma_seconds: float = 0.0,
 ) -> Tensor:
-    """Which classes act within the radius of each frame, both ends included, (T, C) float32 of 0 and 1.
+    """What each frame is to say of each class, (T, C) float32.
 
     Args:
-        times: (T,) seconds of the frames, float64 tensor, array or list.
-        action_seconds: (A,) seconds of the actions, on the same clock.
-        action_classes: (A,) class number of each action.
-        radius_seconds: the paper's ε.
+        times, action_seconds, action_classes: as `nearest_actions` takes them.
+        radius_seconds: the paper's ε: 1 within it, both ends included, else 0.
+        sigma_seconds: above 0, exp(-d²/2σ²) of the nearest action's distance d in place of that.
     """
-    times = torch.as_tensor(times, dtype=torch.float64)
-    actions = torch.as_tensor(action_seconds, dtype=torch.float64)
-    classes = torch.as_tensor(action_classes, dtype=torch.int64)
-    near = (times[:, None] - actions).abs() <= radius_seconds + TIME_SLACK  # (T, A)
-    counts = near.float() @ F.one_hot(classes, num_classes).float()  # (T, C)
-    return (counts > 0).float()
+    gaps = nearest_actions(times, action_seconds, action_classes, num_classes).abs()
+    if sigma_seconds:
+        return torch.exp(-((gaps / sigma_seconds) ** 2) / 2).float()
+    return (gaps <= radius_seconds + TIME_SLACK).float()
 
 
 def token_labels(labels: Tensor) -> Tensor:
@@ -53,6 +70,26 @@ def spotting_loss(logits: Tensor, labels: Tensor) -> Tensor:
     assert logits.shape == labels.shape, "logits and labels disagree"
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return F.binary_cross_entropy_with_logits(logits, labels.to(logits))
+
+
+def offset_loss(offsets: Tensor, targets: Tensor, share: Tensor | None = None) -> Tensor:
+    """Smooth-L1 loss of the times to the actions, its sum over B·L·C, a scalar.
+
+    Dense anchors with displacements: Soares et al., arXiv 2205.10450; T-DEED, arXiv 2404.05392.
+
+    Args:
+        offsets: (B, L, C) seconds, as the network says; computed in float32 at least.
+        targets: (B, L, C) seconds; NaN where no action is near, which costs nothing.
+        share: (B,) weight of each window, 1 unless mixed.
+    """
+    assert offsets.shape == targets.shape, "offsets and targets disagree"
+    offsets = offsets if offsets.dtype == torch.float64 else offsets.float()
+    near = ~targets.isnan()
+    wanted = torch.where(near, targets.to(offsets), offsets.detach())  # no error, so no gradient
+    losses = F.smooth_l1_loss(offsets, wanted, reduction="none", beta=OFFSET_BETA)
+    if share is not None:
+        losses = losses * share.to(losses).view(-1, 1, 1)
+    return losses.mean()
 
 
 def draw_mixup(batch: int, alpha: float, generator: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 CLASSES = "classes"  # the output that spots come from
+OFFSETS = "offsets"  # seconds from a token to the action of each class
 HEAD_STD = 0.01  # of an output's initial weights
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from comedian.errors import InputError
 from comedian.formats.frames import Geometry
 from comedian.models import vivit
-from comedian.models.heads import CLASSES, TokenHeads
+from comedian.models.heads import CLASSES, OFFSETS, TokenHeads
 from comedian.models.spatial import SpatialEncoder, build_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import MEAN, STD, ModelRecipe
@@ -25,6 +25,8 @@ class Spotter(nn.Module):
         spatial, temporal, heads: its parts.
         recipe: its ModelRecipe.
         classes: names of the C classes, in the order of the logits.
+        offset_reach_seconds: how far an action may be from the token that tells the time to it; 0 is a
+            spotter that tells no such times, as the paper's.
         geometry: the stored frames it was trained on, before the resize; None before training.
         mean, std: normalisation of pixels in 0..1, one number for all channels.
         spot: how its windows slide over a half.
@@ -34,12 +36,15 @@ class Spotter(nn.Module):
     spot = SpotRecipe()
     mean, std = MEAN, STD
 
-    def __init__(self, recipe: ModelRecipe, classes: Sequence[str]):
+    def __init__(self, recipe: ModelRecipe, classes: Sequence[str], offset_reach_seconds: float = 0.0):
         super().__init__()
         self.recipe, self.classes = recipe, tuple(classes)
+        self.offset_reach_seconds = offset_reach_seconds
         self.spatial = build_spatial(recipe)
         self.temporal = TemporalTransformer(recipe)
-        self.heads = TokenHeads(recipe.embed_dim, {CLASSES: len(self.classes)})
+        number = len(self.classes)
+        offsets = number if offset_reach_seconds else 0
+        self.heads = TokenHeads(recipe.embed_dim, {CLASSES: number, OFFSETS: offsets})
 
     @property
     def trained_on(self) -> Geometry:
@@ -53,12 +58,23 @@ class Spotter(nn.Module):
         Args:
             mask: bool (B, L); these tubelets are not looked at, a mask token takes their place.
         """
+        return self.outputs(video, mask)[CLASSES]
+
+    def outputs(self, video: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """As `forward`, with all that the heads say, by name.
+
+        `CLASSES` are logits, and `OFFSETS` seconds from a token to the action, both (B, L, C).
+        """
         keep = None if mask is None else ~mask
-        return self.classify(self.spatial(video, keep), mask)
+        return self.read(self.spatial(video, keep), mask)
+
+    def read(self, tokens: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """What the heads say of spatial tokens (B, L, D) of windows, as `outputs`."""
+        return self.heads(self.temporal(tokens, mask))
 
     def classify(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """Spatial tokens (B, L, D) of a window to logits (B, L, C)."""
-        return self.heads(self.temporal(tokens, mask))[CLASSES]
+        return self.read(tokens, mask)[CLASSES]
 
 
 @torch.no_grad()

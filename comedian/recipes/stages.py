@@ -50,6 +50,9 @@ class SpotRecipe:
 
     ignored_seconds: Seconds = 12.0  # R, of both ends of a window, except at the ends of a half
     merge: Literal["max", "average"] = "max"  # where windows overlap
+    stride_tokens: Number = 0  # from one window to the next; 0 is half a window
+    suppression: Literal["soft", "hard", "peak"] = "soft"  # of validation, and what `nms` is best asked for
+    window_seconds: Seconds = 10.0  # its full width
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,9 @@ class FinetuneRecipe:
     classes: tuple[str, ...] = SOCCERNET_CLASSES
     head_prior: Inside1 = 0.5  # probability an untrained head gives everything; 0.5 is a zero bias
     radius_seconds: Seconds = 0.5  # ε, a frame this near to an action is positive
+    sigma_seconds: Seconds = 0.0  # above 0, labels fall off around an action as a Gaussian, in place of ε
+    offset_reach_seconds: Seconds = 0.0  # above 0, tokens this near to an action learn the time to it, too
+    offset_weight: Real = 1.0  # of that loss beside the classes'
     spot: SpotRecipe = field(default_factory=SpotRecipe)
     precision: Precision = "auto"
 

@@ -26,6 +26,7 @@ from comedian.formats.scores import Scores, ScoresFile, is_scores_file
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
 from comedian.recipes.stages import SpotRecipe
+from comedian.spotting.merge import Said, averaged
 from comedian.spotting.prefetch import ahead
 from comedian.spotting.shard import in_order
 from comedian.spotting.sliding import are_alike, join, score_stream
@@ -218,9 +219,9 @@ def average_saved(files: Sequence[ScoresFile]) -> Generator[Scores, None, None]:
     for (video, number), halves in found.items():
         if any(not np.array_equal(half.seconds, halves[0].seconds) for half in halves):
             raise InputError(f"scores of {video} are of other times", remedy="use scores of equal frames")
-        scores = np.stack([half.probabilities for half in halves])
-        mean = scores.mean(axis=0, dtype=np.float32)
-        yield Scores(video, number, halves[0].seconds, mean, halves[0].video_start_ms)
+        said = averaged([Said(half.probabilities, half.offsets) for half in halves])
+        first = halves[0]
+        yield Scores(video, number, first.seconds, said.probabilities, first.video_start_ms, said.offsets)
 
 
 def join_halves(runs: Iterable[Scores]) -> list[Scores]:

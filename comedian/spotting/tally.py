@@ -21,6 +21,7 @@ from comedian.formats.scores import Scores
 from comedian.progress import Report, silent
 from comedian.recipes.suppress import THRESHOLD
 from comedian.recipes.suppression import Way
+from comedian.spotting.spots import clipped_positions_ms
 from comedian.spotting.suppress import METHODS
 
 TOLERANCES = METRICS["tight"]
@@ -135,14 +136,16 @@ def suppressed(columns: Sequence[_Column], way: Way, cells: Cells) -> Arrays:
 
 
 def _columns(unit: Unit, columns: Sequence[int], cells: Cells) -> Iterator[_Column]:
-    """The scores of every class and half, as `spot` would write them (`sliding.to_spots`)."""
+    """The scores of every class and half, as `spot` would write them (`spots.to_spots`)."""
     for number, half in unit.halves:
-        times = np.rint(half.seconds * 1000).astype(np.int64)
-        frames = np.array([cells.frame(time) for time in times.tolist()], np.int64)
         for index, column in enumerate(columns):
             some = np.flatnonzero(half.probabilities[:, column] >= THRESHOLD)
+            times = clipped_positions_ms(half, some, np.full_like(some, column))
+            order = np.argsort(times, kind="stable")
+            some, times = some[order], times[order]
+            frames = np.array([cells.frame(time) for time in times.tolist()], np.int64)
             scores = [round(float(score), 6) for score in half.probabilities[some, column]]
-            yield _Column(cells.row(0, number, index), times[some].tolist(), scores, frames[some])
+            yield _Column(cells.row(0, number, index), times.tolist(), scores, frames)
 
 
 def _stand_in(half: Scores) -> dict:

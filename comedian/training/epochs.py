@@ -35,7 +35,7 @@ class Epochs:
         num_frames: int,
         per_game: int,
         batch_size: int,
-        beside: Callable[[int, int], Tensor] | None = None,
+        beside: Callable[[int, int], tuple[Tensor, ...]] | None = None,
     ):
         """Plan epochs whose draws depend on the run's seed, `purpose` and the epoch alone.
 
@@ -67,13 +67,14 @@ class Epochs:
     def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Yield batches of an epoch from number `first` on, on the run's device.
 
-        Each is uint8 (B, T, H, W, 3), which the next one overwrites, and with `beside` its stack (B, ...).
+        Each is uint8 (B, T, H, W, 3), which the next one overwrites, and with `beside` its stacks (B, ...).
         """
         rng = np.random.default_rng(seed_of(self._run.seed, self._purpose, epoch))
         chosen = shuffled_batches(draw_clips(*self._clips, rng), self._batch_size, rng)[first:]
         for clips, frames in zip(chosen, self._loader.batches(chosen), strict=True):
-            own = [torch.stack([self._beside(*clip) for clip in clips])] if self._beside else []
-            yield tuple(tensor.to(self._run.device) for tensor in (frames, *own))
+            own = [self._beside(*clip) for clip in clips] if self._beside else []
+            stacks = map(torch.stack, zip(*own, strict=True))
+            yield tuple(tensor.to(self._run.device) for tensor in (frames, *stacks))
 
 
 def shuffled_batches(clips: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,8 +17,8 @@ from comedian.data.halves import Halves
 from comedian.errors import InputError
 from comedian.formats.actions import Action
 from comedian.formats.frames import Geometry
-from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
-from comedian.models.heads import CLASSES
+from comedian.losses.spotting import draw_mixup, mixup, offset_loss, spotting_loss
+from comedian.models.heads import CLASSES, OFFSETS
 from comedian.models.spotter import Spotter
 from comedian.recipes.schema import check
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
@@ -30,6 +29,7 @@ from comedian.training.masks import draw_masks
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 from comedian.training.state import interrupted_stage
+from comedian.training.targets import Targets, targets_of
 from comedian.training.validate import Validation
 from comedian.weights.load import with_current_names
 from comedian.weights.start import Start
@@ -59,16 +59,23 @@ class FinetuneStep(nn.Module):
             self.spotter.eval()
         return self
 
-    def forward(self, frames: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """Loss of this process's windows: uint8 (B, T, H, W, 3) and their labels (B, L, C)."""
+    def forward(self, frames: Tensor, labels: Tensor, times: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss of this process's windows, uint8 (B, T, H, W, 3), whose `Targets` are (B, L, C) each."""
         recipe, everyone = self.recipe, len(frames) * distributed.world_size()
         video = random_view(frames, recipe.view, recipe.model.image_size, generator)  # (B, 3, T, h, w)
+        goals: list[tuple[Tensor, Tensor | None]] = [(times, None)]  # and their shares
         if recipe.mixup_alpha > 0:
             share = distributed.own_share(draw_mixup(everyone, recipe.mixup_alpha, generator))  # (B,)
-            video, labels = mixup(video, labels, share, _partners(len(video)))
+            partners = _partners(len(video))
+            video, labels = mixup(video, labels, share, partners)
+            goals = [(times, share), (times[partners.to(times.device)], 1 - share)]
         masks = draw_masks(everyone, labels.shape[1], recipe.mask_share, generator)
         mask = None if self.head_only else distributed.own_share(masks).to(video.device)  # (B, L)
-        return spotting_loss(self.spotter(video, mask), labels)
+        found = self.spotter.outputs(video, mask)
+        loss = spotting_loss(found[CLASSES], labels)
+        if OFFSETS in found:
+            loss = loss + recipe.offset_weight * sum(offset_loss(found[OFFSETS], *goal) for goal in goals)
+        return loss
 
     def keep_if_best(self, score: float, stage: str, epoch: int) -> None:
         """Remember the weights of the epoch, of either stage, with the best validation score."""
@@ -126,15 +133,13 @@ def finetune(
     spotter, distilled = start_spotter(start, recipe, halves.geometry)
     SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined
     step = FinetuneStep(spotter, recipe)
-    labels = [
-        _half_labels(file.seconds, some, recipe) for file, some in zip(halves.files, actions, strict=True)
-    ]
+    targets = [targets_of(file, some, recipe) for file, some in zip(halves.files, actions, strict=True)]
     head_is_done = run.resume and interrupted_stage(run.state_path) == FULL_STAGE
     if distilled and recipe.head.epochs and not head_is_done:
         step.freeze_trunk(True)
-        _train(HEAD_STAGE, step, recipe.head, halves, labels, run, validation)
+        _train(HEAD_STAGE, step, recipe.head, halves, targets, run, validation)
     step.freeze_trunk(False)
-    _train(FULL_STAGE, step, full_optim(recipe, distilled), halves, labels, run, validation)
+    _train(FULL_STAGE, step, full_optim(recipe, distilled), halves, targets, run, validation)
     if step.best["tensors"]:
         spotter.load_state_dict(step.best["tensors"])
     curves = validation.curves(spotter, run.device) if validation else {}
@@ -147,7 +152,7 @@ def finetune(
 
 def start_spotter(start: Start, recipe: FinetuneRecipe, geometry: Geometry) -> tuple[Spotter, bool]:
     """A spotter with its start, and whether that start was distilled (both transformers)."""
-    spotter = Spotter(recipe.model, recipe.classes)
+    spotter = Spotter(recipe.model, recipe.classes, recipe.offset_reach_seconds)
     spotter.geometry, spotter.spot = geometry, recipe.spot
     set_prior(spotter.heads[CLASSES], recipe.head_prior)
     spotter.spatial = start.spatial(recipe.model, geometry)
@@ -174,7 +179,7 @@ def _train(
     step: FinetuneStep,
     optim: OptimRecipe,
     halves: Halves,
-    labels: Sequence[Tensor],
+    targets: Sequence[Targets],
     run: Run,
     validation: Validation | None,
 ) -> None:
@@ -197,22 +202,10 @@ def _train(
         num_frames=num_frames,
         per_game=recipe.windows_per_game,
         batch_size=optim.batch_size,
-        beside=lambda half, start: token_labels(labels[half][start : start + num_frames]),  # (L, C)
+        beside=lambda half, start: targets[half].of_window(start, num_frames),
     )
     with epochs:
         fit(name, step, optim, optim.peak_lr(num_frames), epochs, run, after_epoch=after_epoch)
-
-
-def _half_labels(seconds: np.ndarray, actions: Sequence[Action], recipe: FinetuneRecipe) -> Tensor:
-    """Labels of every frame of a half, float32 (N, C)."""
-    known = [action for action in actions if action.label in recipe.classes]
-    return frame_labels(
-        torch.from_numpy(seconds),
-        torch.tensor([action.position_ms / 1000 for action in known], dtype=torch.float64),
-        torch.tensor([recipe.classes.index(action.label) for action in known], dtype=torch.int64),
-        len(recipe.classes),
-        recipe.radius_seconds,
-    )
 
 
 def _partners(batch: int) -> Tensor:

@@ -168,6 +168,7 @@ def finish(
         geometry=halves.geometry,
         recipe=resolved,
         curves=curves or {},
+        offset_reach_seconds=getattr(recipe, "offset_reach_seconds", 0.0),
         provenance=provenance(resolved, [*start.files, *parents]),
     )
     tensors = {

@@ -13,8 +13,9 @@ from comedian.evaluation.metrics import evaluate
 from comedian.formats.actions import Action
 from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
-from comedian.spotting.sliding import join, score_stream, to_spots
+from comedian.spotting.sliding import join, score_stream
 from comedian.spotting.sources import stream_frames
+from comedian.spotting.spots import to_spots
 from comedian.spotting.suppress import suppress
 
 
@@ -54,4 +55,5 @@ class Validation:
         file = self.halves.files[half]
         frames = stream_frames(file)
         scores = join(score_stream(frames, [spotter], spotter.spot, device, file.video, file.half))
-        return list(suppress(to_spots(scores, spotter.classes), "soft"))
+        way = spotter.spot
+        return list(suppress(to_spots(scores, spotter.classes), way.suppression, way.window_seconds))

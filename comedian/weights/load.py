@@ -54,6 +54,7 @@ def save_spotter(
         std=spotter.std,
         recipe=recipe or {},
         provenance=provenance,
+        offset_reach_seconds=spotter.offset_reach_seconds,
     )
     save_checkpoint(path, "spotter", spotter.state_dict(), header)
 
@@ -116,7 +117,9 @@ def load_spotter(path: str | Path) -> Spotter:
     """A spotter in eval mode on the CPU, with `geometry`, `mean`, `std` and `spot` as it was trained."""
     checkpoint = load_weights(path, expect="spotter")
     header = checkpoint.header
-    spotter = _built(lambda: Spotter(header.model, header.classes), checkpoint.tensors, path)
+    spotter = _built(
+        lambda: Spotter(header.model, header.classes, header.offset_reach_seconds), checkpoint.tensors, path
+    )
     spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
     spotter.spot = table(header.recipe.get("spot", {}), SpotRecipe, path, "make it again")
     return spotter

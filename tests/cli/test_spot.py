@@ -20,8 +20,9 @@ from cli.extract_frames import main as extract_frames
 from cli.nms import main as nms
 from cli.spot import main
 from comedian.formats.scores import ScoresFile
-from comedian.spotting.sliding import join, to_spots
+from comedian.spotting.sliding import join
 from comedian.spotting.sources import find_sources, score_source, score_video
+from comedian.spotting.spots import to_spots
 from comedian.weights.load import load_spotter, save_spotter
 
 ROOT = Path(__file__).resolve().parents[2]

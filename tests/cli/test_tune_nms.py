@@ -11,7 +11,7 @@ from cli.evaluate import main as evaluate
 from cli.nms import main as nms
 from cli.tune_nms import main
 from comedian.formats.scores import Scores, write_scores
-from comedian.spotting.sliding import to_spots
+from comedian.spotting.spots import to_spots
 
 CLASSES = ("Goal", "Throw-in; ä", "Corner")
 LENGTH = 300

@@ -1,5 +1,7 @@
 """Scores files: what is written comes back to the bit, and what is not one is told."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -21,6 +23,21 @@ def test_round_trip(tmp_path):
         assert (read.video, read.half) == (written.video, written.half)
         np.testing.assert_array_equal(read.seconds, written.seconds)
         np.testing.assert_array_equal(read.probabilities, written.probabilities)
+
+
+def test_offsets_stay_and_older_versions_read_what_has_none(tmp_path):
+    path, rng = tmp_path / "scores.h5", np.random.default_rng(2)
+    moved = [replace(half, offsets=rng.normal(size=(len(half.seconds), 3)).astype("f")) for half in HALVES]
+    for halves, version in ((HALVES, 1), (moved, 2)):
+        write_scores(path, halves, ("Goal", "Foul", "Corner"), "{}")
+        with h5py.File(path) as file:
+            assert file.attrs["version"] == version
+    for read, written in zip(ScoresFile(path), moved, strict=True):
+        np.testing.assert_array_equal(read.offsets, written.offsets)
+    with h5py.File(path, "r+") as file:
+        file["00001/offsets"][2, 1] = np.nan
+    with pytest.raises(InputError, match="half 00001: row 2 of offsets holds nan; make it again"):
+        list(ScoresFile(path))
 
 
 def test_broken_files_are_told(tmp_path):
@@ -56,7 +73,7 @@ def test_other_hdf5_and_newer_versions_are_told(tmp_path):
         ScoresFile(path)
     write_scores(path, HALVES, ("Goal", "Foul", "Corner"), "{}")
     with h5py.File(path, "r+") as file:
-        file.attrs["version"] = 2
+        file.attrs["version"] = 3
     with pytest.raises(InputError, match="was written by a newer version; update comedian"):
         ScoresFile(path)
 

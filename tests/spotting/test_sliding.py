@@ -10,7 +10,8 @@ from comedian.formats.frames import Geometry
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import ModelRecipe
 from comedian.recipes.stages import SpotRecipe
-from comedian.spotting.sliding import join, score_stream, to_spots
+from comedian.spotting.sliding import join, score_stream
+from comedian.spotting.spots import to_spots
 
 SMALL = {
     "image_height": 16,
@@ -23,10 +24,10 @@ SMALL = {
 CPU = torch.device("cpu")
 
 
-def small_spotter(num_tokens=8, seed=0):
+def small_spotter(num_tokens=8, seed=0, reach=0.0):
     torch.manual_seed(seed)
     recipe = ModelRecipe(**SMALL, num_tokens=num_tokens, temporal_depth=1)
-    spotter = Spotter(recipe, ("Goal", "Foul", "Corner")).eval()
+    spotter = Spotter(recipe, ("Goal", "Foul", "Corner"), reach).eval()
     torch.nn.init.normal_(spotter.heads.classes.weight, std=1.0)
     spotter.geometry = Geometry(fps=2.0, width=16, height=16, sampling="screen")
     return spotter
@@ -42,7 +43,8 @@ def slow_scores(spotter, images, spot):
     if len(images) % 2:
         images = np.concatenate([images, images[-1:]])
     total, length = len(images) // 2, spotter.recipe.num_tokens
-    starts = list(range(0, max(total - length, 0) + 1, length // 2))
+    stride = spot.stride_tokens or length // 2
+    starts = list(range(0, max(total - length, 0) + 1, stride))
     if starts[-1] + length < total:
         starts.append(total - length)
     found = [[[] for _ in spotter.classes] for _ in range(total)]
@@ -61,7 +63,16 @@ def slow_scores(spotter, images, spot):
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 7, 15, 16, 17, 18, 24, 25, 26, 31, 32, 33, 150, 301])
-@pytest.mark.parametrize("spot", [SpotRecipe(2, "max"), SpotRecipe(0, "average"), SpotRecipe(1, "average")])
+@pytest.mark.parametrize(
+    "spot",
+    [
+        SpotRecipe(2, "max"),
+        SpotRecipe(0, "average"),
+        SpotRecipe(1, "average"),
+        SpotRecipe(3, "average", stride_tokens=2),
+        SpotRecipe(0, "max", stride_tokens=7),
+    ],
+)
 def test_sliding_equals_recomputing_every_window(num_frames, spot):
     spotter = small_spotter()
     images, seconds = random_half(num_frames)
@@ -148,3 +159,28 @@ def test_spots_are_in_time_order_and_above_the_threshold():
     assert [spot["position_ms"] for spot in spots] == sorted(spot["position_ms"] for spot in spots)
     assert spots[0].keys() == {"video", "half", "position_ms", "label", "confidence"}
     assert min(spot["confidence"] for spot in spots) >= 0.5
+
+
+@pytest.mark.parametrize("spot", [SpotRecipe(2, "max"), SpotRecipe(3, "average", stride_tokens=2)])
+def test_offsets_are_those_of_the_most_central_window(spot):
+    spotter = small_spotter(reach=1.5)
+    torch.nn.init.normal_(spotter.heads.offsets.weight, std=1.0)
+    images, seconds = random_half(43)
+    found = join(score_stream(zip(seconds, images, strict=True), [spotter], spot, CPU))
+    tokens, length, stride = 22, 8, spot.stride_tokens or 4
+    starts = sorted({*range(0, tokens - length + 1, stride), tokens - length})
+    padded = np.concatenate([images, images[-1:]])
+    for token in range(tokens):
+        able = [start for start in starts if start <= token < start + length]
+        start = min(able, key=lambda start: abs(token - start - (length - 1) / 2))
+        frames = torch.from_numpy(padded[2 * start : 2 * (start + length)])[None]
+        with torch.no_grad():
+            said = spotter.outputs(to_input(frames, (16, 16)))["offsets"][0, token - start]
+        np.testing.assert_allclose(found.offsets[token], said.clamp(-1.5, 1.5), atol=1e-5)
+
+
+def test_windows_farther_apart_than_they_are_long_are_refused():
+    with pytest.raises(InputError, match="a window every 9 tokens, of 8 tokens each, has gaps"):
+        list(score_stream([], [small_spotter()], SpotRecipe(0, stride_tokens=9), CPU))
+    with pytest.raises(InputError, match="ignore at most 0 tokens"):
+        list(score_stream([], [small_spotter()], SpotRecipe(1, stride_tokens=8), CPU))

@@ -17,7 +17,7 @@ from comedian.formats.scores import Scores
 from comedian.formats.suppression import read_settings, settings_text
 from comedian.recipes.suppression import Settings, Way
 from comedian.spotting import tune as tuning
-from comedian.spotting.sliding import to_spots
+from comedian.spotting.spots import to_spots
 from comedian.spotting.suppress import Suppression, by_half
 from comedian.spotting.tally import tally, units_of
 from comedian.spotting.tune import WAYS, notes, summary, tune

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from comedian.errors import InputError
 from comedian.formats.frames import write_frames
 from comedian.models.spotter import Spotter
+from comedian.spotting.sources import score_video
 from comedian.training import finetune as module
 from comedian.training import loop
 from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim, set_prior
@@ -55,13 +56,13 @@ def stages(monkeypatch):
 @pytest.fixture
 def calls(monkeypatch):
     """Of each forward of the spotter: whether the trunk and its blocks train, and the mask."""
-    seen, real = [], Spotter.forward
+    seen, real = [], Spotter.outputs
 
     def watched(spotter, video, mask=None):
         seen.append(({module.training for module in spotter.modules()}, mask))
         return real(spotter, video, mask)
 
-    monkeypatch.setattr(Spotter, "forward", watched)
+    monkeypatch.setattr(Spotter, "outputs", watched)
     return seen
 
 
@@ -262,3 +263,18 @@ def test_an_untrained_head_gives_its_prior(prior):
 def test_an_impossible_prior_is_told(prior):
     with pytest.raises(InputError, match="head_prior"):
         set_prior(torch.nn.Linear(12, 3), prior)
+
+
+def test_offsets_are_trained_in_both_stages_saved_and_spotted(inputs, a_run, stages):
+    recipe = replace(FINETUNE, radius_seconds=1.5, offset_reach_seconds=2.0)
+    run = a_run()
+    halves = open_halves(inputs)
+    finetune(halves, some_actions(halves), recipe, run, Start(str(inputs / "distilled.safetensors")))
+    for _, before, after in stages.values():
+        for name in ("spotter.heads.offsets.weight", "spotter.heads.offsets.bias"):
+            assert not torch.equal(before[name], after[name])
+    spotter = load_spotter(run.output)
+    assert spotter.offset_reach_seconds == 2.0
+    scores = score_video(halves.files[0].path, [spotter])
+    assert scores.offsets.shape == scores.probabilities.shape
+    assert 0 < np.abs(scores.offsets).max() <= 2.0
