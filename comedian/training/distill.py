@@ -110,7 +110,7 @@ def distill(
         num_frames=num_frames,
         per_game=recipe.windows_per_game,
         batch_size=recipe.optim.batch_size,
-        beside=lambda half, start: (rows[half][start : start + num_frames : TUBELET_FRAMES],),  # (L,)
+        beside=lambda half, start: rows[half][start : start + num_frames : TUBELET_FRAMES],  # (L,)
     )
     with epochs:
         fit(STAGE, step, recipe.optim, recipe.optim.peak_lr(num_frames), epochs, run, step.after_iteration)

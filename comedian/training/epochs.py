@@ -35,14 +35,14 @@ class Epochs:
         num_frames: int,
         per_game: int,
         batch_size: int,
-        beside: Callable[[int, int], tuple[Tensor, ...]] | None = None,
+        beside: Callable[[int, int], Tensor | tuple[Tensor, ...]] | None = None,
     ):
         """Plan epochs whose draws depend on the run's seed, `purpose` and the epoch alone.
 
         Args:
             sampler, num_frames, per_game: as `draw_clips` takes them.
             batch_size: clips of all processes together.
-            beside: half, first frame -> what a batch holds of a clip beside its frames.
+            beside: half, first frame -> what a batch holds of a clip beside its frames: a tensor, or several.
 
         Raises:
             InputError: a half is shorter than a clip, or the clips are too few for one batch.
@@ -72,9 +72,14 @@ class Epochs:
         rng = np.random.default_rng(seed_of(self._run.seed, self._purpose, epoch))
         chosen = shuffled_batches(draw_clips(*self._clips, rng), self._batch_size, rng)[first:]
         for clips, frames in zip(chosen, self._loader.batches(chosen), strict=True):
-            own = [self._beside(*clip) for clip in clips] if self._beside else []
-            stacks = map(torch.stack, zip(*own, strict=True))
-            yield tuple(tensor.to(self._run.device) for tensor in (frames, *stacks))
+            own = _stacked([self._beside(*clip) for clip in clips]) if self._beside else ()
+            yield tuple(tensor.to(self._run.device) for tensor in (frames, *own))
+
+
+def _stacked(own: list[Tensor] | list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Of each clip a tensor, or several, as stacks."""
+    each = [some if isinstance(some, tuple) else (some,) for some in own]
+    return tuple(map(torch.stack, zip(*each, strict=True)))
 
 
 def shuffled_batches(clips: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:

@@ -189,7 +189,7 @@ CASES = {
         "{tiny.half} --device tpu",
         "--device: unknown device 'tpu'; use auto, cpu",
     ),
-    "gaps": ("{tiny.half} --ignored-seconds 2", "ignore at most a quarter of the window, 1 tokens"),
+    "gaps": ("{tiny.half} --ignored-seconds 2", "ignore at most 1 tokens"),
     "scores into a folder": ("{tiny.half} --scores {here}/folder", "folder: is a folder; name a file"),
     "spots into a folder beside scores": (
         "{tiny.half} -o {here}/folder --scores {here}/s.h5",

@@ -23,7 +23,7 @@ def test_what_lies_beside_a_clip_belongs_to_it(halves, a_run):
     """Here the first frame's pixels, which the batch must hold too."""
 
     def first(half, start):
-        return (torch.from_numpy(halves.files[half].read([start])[0]),)
+        return torch.from_numpy(halves.files[half].read([start])[0])
 
     with epochs_of(halves, a_run(), beside=first) as epochs:
         batches = [(frames.clone(), own) for frames, own in epochs.batches(0)]
