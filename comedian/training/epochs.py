@@ -42,7 +42,7 @@ class Epochs:
         Args:
             sampler, num_frames, per_game: as `draw_clips` takes them.
             batch_size: clips of all processes together.
-            beside: half, first frame -> what a batch holds of a clip beside its frames: a tensor, or several.
+            beside: half, first frame -> what a batch holds of a clip beside its frames: tensors.
 
         Raises:
             InputError: a half is shorter than a clip, or the clips are too few for one batch.
@@ -76,7 +76,7 @@ class Epochs:
             yield tuple(tensor.to(self._run.device) for tensor in (frames, *own))
 
 
-def _stacked(own: list[Tensor] | list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+def _stacked(own: list[Tensor | tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
     """Of each clip a tensor, or several, as stacks."""
     each = [some if isinstance(some, tuple) else (some,) for some in own]
     return tuple(map(torch.stack, zip(*each, strict=True)))
