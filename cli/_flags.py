@@ -30,7 +30,15 @@ RECIPE = typer.Option(
     help="vivit-tiny, vivit-small, viswin-tiny, smoke or a TOML file [default: that of --init].",
 )
 SETTINGS = typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe; repeatable.")
-BATCH_SIZE = typer.Option(min=1, metavar="NUMBER", help="Clips of an iteration [default: the recipe's].")
+BATCH_SIZE = typer.Option(
+    min=1,
+    metavar="NUMBER",
+    help="Clips of an iteration, over all processes; the learning rate grows with it, and the memory "
+    "[default: the recipe's].",
+)
+RECOMPUTE = typer.Option(
+    "--recompute", help="Keep only the inputs of blocks, compute the rest twice: less memory, same weights."
+)
 EPOCHS = typer.Option(min=1, metavar="NUMBER", help="Epochs [default: the recipe's].")
 SEED = typer.Option(metavar="NUMBER", help="Seed of every draw.")
 SHOW = typer.Option("--show-recipe", help="Print the recipe as TOML; needs no frames and no output.")
@@ -53,6 +61,7 @@ class Flags:
     seed: Annotated[int, SEED] = 0
     device: Device = "auto"
     workers: Workers = 2
+    recompute: Annotated[bool, RECOMPUTE] = False
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False
     quiet: Quiet = False
 

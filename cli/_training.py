@@ -49,7 +49,8 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
     start = start or Start(flags.init)
     with processes(pick_device(flags.device)) as device, progress(flags.quiet) as report:
         made_from = {"--init": start.fingerprint}
-        run = Run(output, device, flags.workers, flags.seed, flags.resume, made_from, report, _emit)
+        how = flags.workers, flags.seed, flags.recompute, flags.resume
+        run = Run(output, device, *how, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
         games = find_games(frames, FRAMES_SUFFIXES, flags.root, flags.prefer)
         refuse_inputs([output], files_of(games))

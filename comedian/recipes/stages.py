@@ -36,6 +36,7 @@ class OptimRecipe:
     final_lr: Fraction = 0.0  # where the cosine ends, as a share of the peak
     weight_decay: Real = 0.05  # none on biases, norms, embeddings and tokens
     clip_norm: Positive = 1.0  # gradients are scaled down to this norm
+    accumulate: Count = 1  # parts a process passes its share of the batch in, with the same gradient
 
     def peak_lr(self, num_frames: int = 64) -> float:
         """Learning rate at the top of the warm-up: base × batch / 256 × T / 64, or as `lr_scaling` says."""

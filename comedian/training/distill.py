@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from comedian import distributed
-from comedian.data.augment import random_view
+from comedian.data.augment import apply, draw
 from comedian.data.halves import Halves
 from comedian.formats.bank import Bank
 from comedian.losses.sce import sce_loss, sce_loss_queue, targets
@@ -23,6 +23,7 @@ from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.schema import check
 from comedian.recipes.stages import DistillRecipe
+from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
 from comedian.training.loop import finish, fit
 from comedian.training.masks import draw_masks
@@ -51,15 +52,21 @@ class DistillStep(nn.Module):
         self.queue = (
             KeyQueue(recipe.queue_size, features.shape[1]) if recipe.candidates == "queue" else None
         )
-        self.own = torch.empty(0)  # features of the iteration at hand
+        self.own: list[Tensor] = []  # features (B, L, K) of each part of the iteration at hand
 
-    def forward(self, frames: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Loss of this process's windows, uint8 (B, T, H, W, 3), whose tokens have bank rows (B, L)."""
-        batch, num_tokens = rows.shape
-        z = self._student(frames, batch, num_tokens, generator)  # (B, L, K)
+    def draw(self, batch: int, generator: torch.Generator) -> Drawn:
+        """What chance decides for so many windows of this process."""
+        recipe, windows = self.recipe, everyone(batch)
+        view = draw(recipe.view, windows, generator)
+        mask = draw_masks(windows, recipe.model.num_tokens, recipe.mask_share, generator)
+        return distributed.own_share(Drawn((view,), mask))
+
+    def forward(self, frames: Tensor, rows: Tensor, drawn: Drawn) -> Tensor:
+        """Loss of some of this process's windows, uint8 (B, T, H, W, 3), whose tokens have rows (B, L)."""
+        z = self._student(frames, drawn)  # (B, L, K)
         own = self.features[rows].to(z.dtype)  # (B, L, K)
         if self.queue is not None:
-            self.own = distributed.gather(own)
+            self.own.append(own)
             recipe, negatives = self.recipe, self.queue.snapshot()
             temperatures = recipe.temperature, recipe.temperature_m
             return sce_loss_queue(z, own, negatives, *temperatures, recipe.sce_lambda)
@@ -69,13 +76,13 @@ class DistillStep(nn.Module):
     def after_iteration(self, number: int, total: int) -> None:
         """With the authors' queue, let the features of the batch enter it."""
         if self.queue is not None:
-            self.queue.push(self.own.flatten(0, 1))
+            self.queue.push(distributed.gather(torch.cat(self.own)).flatten(0, 1))
+            self.own = []
 
-    def _student(self, frames: Tensor, batch: int, num_tokens: int, generator: torch.Generator) -> Tensor:
-        recipe, everyone = self.recipe, batch * distributed.world_size()
-        video = random_view(frames, recipe.view, recipe.model.image_size, generator)  # (B, 3, T, h, w)
-        masks = draw_masks(everyone, num_tokens, recipe.mask_share, generator)
-        mask = distributed.own_share(masks).to(video.device)  # (B, L)
+    def _student(self, frames: Tensor, drawn: Drawn) -> Tensor:
+        assert drawn.mask is not None
+        video = apply(frames, drawn.views[0], self.recipe.model.image_size)  # (B, 3, T, h, w)
+        mask = drawn.mask.to(video.device)  # (B, L)
         tokens = self.temporal(self.spatial(video, keep=~mask), mask)  # (B, L, D)
         return F.normalize(self.projector(tokens).float(), dim=-1)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from comedian import distributed
-from comedian.data.augment import random_view
+from comedian.data.augment import apply, draw
 from comedian.data.halves import Halves
 from comedian.errors import InputError
 from comedian.formats.actions import Action
@@ -23,6 +23,7 @@ from comedian.models.spotter import Spotter
 from comedian.recipes.schema import check
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
 from comedian.spotting.sliding import SlidingSpotter
+from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
 from comedian.training.loop import finish, fit
 from comedian.training.masks import draw_masks
@@ -59,18 +60,25 @@ class FinetuneStep(nn.Module):
             self.spotter.eval()
         return self
 
-    def forward(self, frames: Tensor, labels: Tensor, times: Tensor, generator: torch.Generator) -> Tensor:
-        """Loss of this process's windows, uint8 (B, T, H, W, 3), whose `Targets` are (B, L, C) each."""
-        recipe, everyone = self.recipe, len(frames) * distributed.world_size()
-        video = random_view(frames, recipe.view, recipe.model.image_size, generator)  # (B, 3, T, h, w)
+    def draw(self, batch: int, generator: torch.Generator) -> Drawn:
+        """What chance decides for so many windows of this process."""
+        recipe, windows = self.recipe, everyone(batch)
+        view = draw(recipe.view, windows, generator)
+        mixes = recipe.mixup_alpha > 0
+        share = draw_mixup(windows, recipe.mixup_alpha, generator) if mixes else None
+        mask = draw_masks(windows, recipe.model.num_tokens, recipe.mask_share, generator)
+        return distributed.own_share(Drawn((view,), None if self.head_only else mask, share))
+
+    def forward(self, frames: Tensor, labels: Tensor, times: Tensor, drawn: Drawn) -> Tensor:
+        """Loss of some of its windows, uint8 (B, T, H, W, 3), whose `Targets` are (B, L, C) each."""
+        recipe, share = self.recipe, drawn.share
+        video = apply(frames, drawn.views[0], recipe.model.image_size)  # (B, 3, T, h, w)
         goals: list[tuple[Tensor, Tensor | None]] = [(times, None)]  # and their shares
-        if recipe.mixup_alpha > 0:
-            share = distributed.own_share(draw_mixup(everyone, recipe.mixup_alpha, generator))  # (B,)
+        if share is not None:
             partners = _partners(len(video))
             video, labels = mixup(video, labels, share, partners)
             goals = [(times, share), (times[partners.to(times.device)], 1 - share)]
-        masks = draw_masks(everyone, labels.shape[1], recipe.mask_share, generator)
-        mask = None if self.head_only else distributed.own_share(masks).to(video.device)  # (B, L)
+        mask = None if drawn.mask is None else drawn.mask.to(video.device)  # (B, L)
         found = self.spotter.outputs(video, mask)
         loss = spotting_loss(found[CLASSES], labels)
         if OFFSETS in found:
@@ -205,7 +213,8 @@ def _train(
         beside=lambda half, start: targets[half].of_window(start, num_frames),
     )
     with epochs:
-        fit(name, step, optim, optim.peak_lr(num_frames), epochs, run, after_epoch=after_epoch)
+        peak, together = optim.peak_lr(num_frames), 2 if recipe.mixup_alpha > 0 else 1  # pairs are mixed
+        fit(name, step, optim, peak, epochs, run, after_epoch=after_epoch, together=together)
 
 
 def _partners(batch: int) -> Tensor:

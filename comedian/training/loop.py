@@ -14,9 +14,11 @@ from comedian.data.halves import Halves
 from comedian.errors import InputError
 from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.provenance import provenance
+from comedian.models.recompute import recompute
 from comedian.recipes.ranges import Precision
 from comedian.recipes.schema import checked
 from comedian.recipes.stages import OptimRecipe
+from comedian.training.accumulate import backward, parts_of
 from comedian.training.epochs import Epochs
 from comedian.training.optim import adamw
 from comedian.training.run import Run
@@ -37,13 +39,16 @@ def fit(
     run: Run,
     after_iteration: Callable[[int, int], None] = lambda number, total: None,
     after_epoch: Callable[[int], dict] = lambda epoch: {},
+    together: int = 1,
 ) -> None:
-    """Train `step`, a module whose forward(*batch, generator) is the loss of this process's slice.
+    """Train `step`, a module whose forward(*batch, drawn) is the loss of clips of this process.
 
     Args:
         name: the stage's name, in progress, records, seeds and the state file.
-        step: it has the stage's `recipe`, which says the precision and guards the state file.
+        step: it has the stage's `recipe`, which says the precision and guards the state file, and a method
+            draw(clips of this process, generator) that lets chance decide for a batch.
         epochs: gives this process's batches.
+        together: neighbours in a batch that are passed in the same part of it.
         after_iteration: called with the number of the iteration just done and the total.
         after_epoch: called with the epoch just done; what it returns joins the epoch's record.
 
@@ -52,7 +57,9 @@ def fit(
             damaged or of another run.
     """
     recipe: Any = step.recipe
+    draw: Any = step.draw
     precision = autocast(run.device, recipe.precision)
+    parts = parts_of(optim.batch_size // distributed.world_size(), optim.accumulate, together)
     step.to(run.device)  # before the optimiser, whose state is loaded to where the parameters are
     optimizer = adamw(step, optim, run.device)
     identity: dict[str, Any] = {
@@ -62,6 +69,8 @@ def fit(
     }
     identity |= run.made_from
     place = restore(run.state_path, name, identity, step, optimizer) if run.resume else Place(name)
+    if run.recompute:
+        recompute(step)
     model = distributed.together(step)
     while (epoch := place.epoch) < optim.epochs:
         began = time.perf_counter()
@@ -71,10 +80,9 @@ def fit(
         start = epoch * epochs.iterations + first
         for number, batch in enumerate(epochs.batches(epoch, first), start):
             rate = learning_rate(number, epochs.iterations, optim, peak_lr)
-            generator = _seeded(run.seed, name, number)
-            with precision:
-                loss = model(*batch, generator)
-            losses.append(_descend(loss, optimizer, rate, optim.clip_norm))
+            drawn = draw(len(batch[0]), _seeded(run.seed, name, number))
+            losses.append(backward(model, batch, drawn, parts, precision))
+            _descend(optimizer, rate, optim.clip_norm)
             after_iteration(number, optim.epochs * epochs.iterations)
             run.report(f"{name} {epoch + 1}/{optim.epochs}", len(losses), epochs.iterations)
             if len(losses) % STATE_ITERATIONS == 0 and len(losses) < epochs.iterations:
@@ -107,16 +115,14 @@ def _seeded(*place: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(*place))
 
 
-def _descend(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float, clip_norm: float) -> Tensor:
-    """One clipped step down the gradient of a loss; return the loss without its graph."""
-    loss.backward()
+def _descend(optimizer: torch.optim.Optimizer, rate: float, clip_norm: float) -> None:
+    """One clipped step down the gradient, which is forgotten."""
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
     nn.utils.clip_grad_norm_(parameters, clip_norm)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
 
 
 def _everyones(losses: list[Tensor], name: str, epoch: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from comedian import distributed
-from comedian.data.augment import random_view
+from comedian.data.augment import apply, draw
 from comedian.data.halves import Halves
 from comedian.losses.moco import moco_loss
 from comedian.models.heads import predictor, projector
@@ -19,6 +19,7 @@ from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.schema import check
 from comedian.recipes.stages import PretrainSpatialRecipe
+from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
 from comedian.training.loop import finish, fit
 from comedian.training.run import Run
@@ -43,23 +44,31 @@ class MocoStep(nn.Module):
         self.predictor = predictor(recipe.output_dim, recipe.hidden_dim)
         self.twin = MomentumTwin(nn.ModuleList([self.spatial, self.projector]))
         self.queue = KeyQueue(recipe.queue_size, recipe.output_dim)
-        self.keys = torch.empty(0)  # of the iteration at hand
+        self.keys: list[Tensor] = []  # (2, B, K), of both views, of each part of the iteration at hand
 
-    def forward(self, frames: Tensor, generator: torch.Generator) -> Tensor:
-        """Loss of this process's clips, uint8 (B, 2, H, W, 3)."""
-        recipe, size = self.recipe, self.recipe.model.image_size
-        views = [random_view(frames, view, size, generator) for view in (recipe.view_1, recipe.view_2)]
+    def draw(self, batch: int, generator: torch.Generator) -> Drawn:
+        """What chance decides for so many clips of this process."""
+        views = [
+            draw(view, everyone(batch), generator) for view in (self.recipe.view_1, self.recipe.view_2)
+        ]
+        return distributed.own_share(Drawn(tuple(views)))
+
+    def forward(self, frames: Tensor, drawn: Drawn) -> Tensor:
+        """Loss of some of this process's clips, uint8 (B, 2, H, W, 3)."""
+        recipe = self.recipe
+        views = [apply(frames, view, recipe.model.image_size) for view in drawn.views]
         query_1, query_2 = (self._query(view) for view in views)  # (B, K)
         with torch.no_grad():
             key_1, key_2 = (self._key(view) for view in views)  # (B, K)
-        self.keys = torch.cat([distributed.gather(key_1), distributed.gather(key_2)])
+        self.keys.append(torch.stack([key_1, key_2]))
         return moco_loss(query_1, query_2, key_1, key_2, self.queue.snapshot(), recipe.temperature)
 
     @torch.no_grad()
     def after_iteration(self, number: int, total: int) -> None:
         """Let the twin follow, and the keys of both views enter the queue."""
         self.twin.update(ema_momentum(number, total, self.recipe.ema_start))
-        self.queue.push(self.keys)
+        self.queue.push(torch.cat([distributed.gather(keys) for keys in torch.cat(self.keys, 1)]))
+        self.keys = []
 
     def _query(self, view: Tensor) -> Tensor:
         return F.normalize(self.predictor(self.projector(self.spatial.encode(view))).float(), dim=1)

@@ -16,6 +16,7 @@ class Run:
     Attributes:
         output: the weights file; the state for resuming lies beside it while the step runs.
         workers: threads that decode frames.
+        recompute: keep only the inputs of blocks and compute the rest again on the way back.
         resume: go on from that state, if there is one.
         made_from: option -> what it named, such as a hash; a run goes on only with the same.
         report: moves a progress bar.
@@ -26,6 +27,7 @@ class Run:
     device: torch.device
     workers: int = 2
     seed: int = 0
+    recompute: bool = False
     resume: bool = False
     made_from: dict[str, str | None] = field(default_factory=dict)
     report: Report = silent

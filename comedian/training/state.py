@@ -19,6 +19,7 @@ from comedian.weights.load import with_current_names
 
 FORMAT = "comedian training state 2"
 ANEW = "delete it to begin anew"
+FREE = ("accumulate",)  # settings that may change: how a batch is passed, not what is learned
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _load(path: Path) -> dict:
 def _check(begun: dict, now: dict, path: Path) -> None:
     """Raise InputError where what both runs know of differs."""
     for key, value in now.items():
-        if key in begun and begun[key] != value:
+        if key in begun and begun[key] != value and key.rpartition(".")[2] not in FREE:
             what = f"was begun with {key} = {begun[key]!r}, now it is {value!r}"
             raise InputError(what, path, f"go on as it was begun, or {ANEW}")
 

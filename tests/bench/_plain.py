@@ -38,7 +38,7 @@ class PlainMoco(MocoStep):
         queries = [self._query(view) for view in views]
         with torch.no_grad():
             keys = [self._key(view) for view in views]
-        self.keys = torch.cat(keys)
+        self.made = torch.cat(keys)
         return moco_loss(*queries, *keys, self.queue.snapshot(), recipe.temperature)
 
     @torch.no_grad()
@@ -48,7 +48,7 @@ class PlainMoco(MocoStep):
         online = [*self.spatial.parameters(), *self.projector.parameters()]
         for mine, theirs in zip(self.twin.module.parameters(), online, strict=True):
             mine.mul_(momentum).add_(theirs, alpha=1 - momentum)
-        self.queue.push(self.keys)
+        self.queue.push(self.made)
 
 
 class PlainDistill(DistillStep):

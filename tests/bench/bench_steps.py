@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from statistics import median
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -125,14 +125,16 @@ def runner(step: Step, recipe, batch: int, plain: bool = False, compiled: bool =
     optimizer = torch.optim.AdamW(module.parameters(), foreach=False) if plain else None
     optimizer = optimizer or adamw(module, optim_of(recipe), DEVICE)
     inputs, generator = step.inputs(recipe, batch), torch.Generator().manual_seed(0)
+    draw: Any = (lambda batch, generator: generator) if plain else module.draw
     if compiled:
         compile_trunk(module)
     after_iteration = getattr(module, "after_iteration", lambda number, total: None)
 
     def train() -> None:
         with autocast(DEVICE, recipe.precision):
-            loss = module(*inputs, generator)
-        _descend(loss, optimizer, 1e-4, 1.0)
+            loss = module(*inputs, draw(batch, generator))
+        loss.backward()
+        _descend(optimizer, 1e-4, 1.0)
         after_iteration(1, 1000)
 
     return train

@@ -127,6 +127,11 @@ def noise(num_clips: int, num_frames: int = MODEL.num_frames) -> torch.Tensor:
     return torch.randint(256, shape, dtype=torch.uint8, generator=generator(1))
 
 
+def loss_of(step: torch.nn.Module, *batch: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    """The loss of a batch with what chance decides for it."""
+    return step(*batch, step.draw(len(batch[0]), generator(seed)))
+
+
 def open_halves(folder: Path) -> Halves:
     """The halves under FOLDER/frames."""
     return Halves.open(find_games([folder / "frames"], FRAMES_SUFFIXES))
@@ -195,17 +200,18 @@ def calm(recipe):
 @contextmanager
 def noted_losses() -> Iterator[list[float]]:
     """A list to which every step of the loop adds its loss, the mean over processes."""
-    losses, descend = [], loop._descend
+    losses, backward = [], loop.backward
 
-    def note(loss: torch.Tensor, *rest) -> torch.Tensor:
-        losses.append(distributed.mean(loss.detach()).item())
-        return descend(loss, *rest)
+    def note(*inputs) -> torch.Tensor:
+        loss = backward(*inputs)
+        losses.append(distributed.mean(loss).item())
+        return loss
 
-    loop._descend = note
+    loop.backward = note
     try:
         yield losses
     finally:
-        loop._descend = descend
+        loop.backward = backward
 
 
 def _train_task(folder: Path, stage: str, output: str, how: str, device: torch.device) -> None:

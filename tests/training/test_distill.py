@@ -25,6 +25,7 @@ from tests.training.stages import (
     MODEL,
     calm,
     generator,
+    loss_of,
     noise,
     open_halves,
     train,
@@ -56,7 +57,7 @@ def make_step(bank, **changes):
 def watched(monkeypatch):
     """The last view and masks that a step drew."""
     made = {}
-    for name in ("random_view", "draw_masks"):
+    for name in ("apply", "draw_masks"):
         real = getattr(module, name)
         monkeypatch.setattr(
             module, name, lambda *args, name=name, real=real: made.update({name: real(*args)}) or made[name]
@@ -98,11 +99,11 @@ def dense_loss(z, features, rows, temperature, temperature_m, sce_lambda):
 
 def test_the_loss_is_eq_3_to_6_over_the_complete_bank(bank, watched):
     step, rows = make_step(bank), rows_of(bank)
-    loss = step(noise(3), rows, generator())
+    loss = loss_of(step, noise(3), rows)
     mask = watched["draw_masks"]
     assert mask.sum(1).tolist() == [2, 2, 2]
     with torch.no_grad():
-        z = student(step, watched["random_view"], mask)
+        z = student(step, watched["apply"], mask)
     features = torch.from_numpy(bank.features).double()
     assert loss.item() == pytest.approx(dense_loss(z, features, rows, 0.1, 0.07, 0.5), rel=1e-4)
 
@@ -111,24 +112,24 @@ def test_masked_tubelets_are_not_looked_at_and_count(bank, watched):
     step, rows, frames = make_step(bank).eval(), rows_of(bank), noise(3)
     encoded, encode = [], step.spatial.encode
     step.spatial.encode = lambda tubelets: encoded.append(len(tubelets)) or encode(tubelets)
-    loss = step(frames, rows, generator())
+    loss = loss_of(step, frames, rows)
     mask = watched["draw_masks"]
     assert encoded == [int((~mask).sum())]
     for window, token in mask.nonzero().tolist():
         changed = frames.clone()
         changed[window, 2 * token : 2 * token + 2] = 0
-        assert torch.equal(step(changed, rows, generator()), loss)
+        assert torch.equal(loss_of(step, changed, rows), loss)
         other = rows.clone()
         other[window, token] = (rows[window, token] + 1) % len(bank)
-        assert step(frames, other, generator()) != loss
+        assert loss_of(step, frames, other) != loss
     window, token = (~mask).nonzero()[0].tolist()
     frames[window, 2 * token : 2 * token + 2] = 0
-    assert step(frames, rows, generator()) != loss
+    assert loss_of(step, frames, rows) != loss
 
 
 def test_gradients_reach_all_but_the_bank(bank):
     step = make_step(bank)
-    step(noise(3), rows_of(bank), generator()).backward()
+    loss_of(step, noise(3), rows_of(bank)).backward()
     assert all(parameter.grad is not None for parameter in step.parameters())
     assert not step.features.requires_grad
     assert {name for name in step.state_dict() if name in ("features", "soft")} == set()
@@ -137,20 +138,20 @@ def test_gradients_reach_all_but_the_bank(bank):
 def test_the_queue_gives_the_batch_its_negatives_and_takes_its_features(bank):
     step, rows = make_step(bank, candidates="queue"), rows_of(bank)
     before = step.queue.keys.clone()
-    loss = step(noise(3), rows, generator())
+    loss = loss_of(step, noise(3), rows)
     loss.backward()
     assert torch.equal(step.queue.keys, before)
     step.after_iteration(0, 1)
     features = torch.from_numpy(bank.features)
     assert torch.equal(step.queue.keys, torch.cat([features[rows.flatten()], before[rows.numel() :]]))
-    assert step(noise(3), rows, generator()) != loss  # other negatives, other loss
+    assert loss_of(step, noise(3), rows) != loss  # other negatives, other loss
 
 
 def test_the_queues_loss_is_dense_over_window_and_queue(bank, watched):
     step, rows = make_step(bank, candidates="queue", temperature_m=0.05), rows_of(bank)
-    loss = step(noise(3), rows, generator())
+    loss = loss_of(step, noise(3), rows)
     with torch.no_grad():
-        z = student(step, watched["random_view"], watched["draw_masks"])
+        z = student(step, watched["apply"], watched["draw_masks"])
     features, queue, expected = torch.from_numpy(bank.features).double(), step.queue.keys.double(), 0.0
     for window, own in zip(z, rows, strict=True):
         candidates = torch.cat([features[own], queue])
@@ -168,7 +169,7 @@ def test_tokens_take_the_row_nearest_to_the_middle_of_their_frames(inputs, tmp_p
         write_half(tmp_path / "frames" / game / f"{half}_224p.h5", images, half)
     halves, bank, seen = open_halves(tmp_path), Bank(inputs / "bank.h5"), []
 
-    def watched(step, frames, rows, generator):
+    def watched(step, frames, rows, drawn):
         seen.append((frames.clone(), rows))
         return step.projector[0].weight.sum()
 

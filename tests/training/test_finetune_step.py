@@ -13,7 +13,7 @@ from comedian.models.spotter import Spotter
 from comedian.training import finetune as module
 from comedian.training.finetune import FinetuneStep, finetune
 from comedian.training.targets import targets_of
-from tests.training.stages import CLASSES, FINETUNE, MODEL, calm, generator, noise
+from tests.training.stages import CLASSES, FINETUNE, MODEL, calm, generator, loss_of, noise
 
 LENGTH = MODEL.num_tokens
 
@@ -42,10 +42,10 @@ def test_mixup_is_a_loss_with_soft_labels(monkeypatch):
     heard = {}
     step.spotter.spatial.register_forward_hook(lambda _, inputs, tokens: heard.update(video=inputs[0]))
     step.spotter.heads.register_forward_hook(lambda _, inputs, found: heard.update(logits=found["classes"]))
-    loss = step(noise(4), labels, no_times(), generator())
+    loss = loss_of(step, noise(4), labels, no_times())
     plain = make_step(mask_share=0.0, mixup_alpha=0.0)
     plain.spotter.spatial.register_forward_hook(lambda _, inputs, tokens: heard.update(unmixed=inputs[0]))
-    plain(noise(4), labels, no_times(), generator())
+    loss_of(plain, noise(4), labels, no_times())
     total, unmixed = 0.0, heard["unmixed"]
     for window, (partner, share) in enumerate([(1, 0.3), (0, 0.9), (3, 0.5), (2, 1.0)]):
         mixed = share * unmixed[window] + (1 - share) * unmixed[partner]
@@ -62,7 +62,7 @@ def test_without_mixup_it_is_plain_cross_entropy():
     step.spotter.heads.register_forward_hook(
         lambda _, inputs, found: heard.append(found["classes"].sigmoid())
     )
-    loss = step(noise(4), labels, no_times(), generator())
+    loss = loss_of(step, noise(4), labels, no_times())
     mask, p = heard
     assert loss.item() == pytest.approx(
         -(labels * p.log() + (1 - labels) * (1 - p).log()).mean().item(), rel=1e-5
@@ -119,7 +119,7 @@ def test_the_offsets_loss_joins_and_is_mixed_as_the_videos_are(monkeypatch, shar
     times[:, 0, 0], times[2, 1, 1] = torch.tensor([0.2, -1.0, 0.4, 2.0]), -0.3
     heard = {}
     step.spotter.heads.register_forward_hook(lambda _, inputs, found: heard.update(found))
-    loss = step(noise(4), labels, times, generator()) - step(noise(4), labels, no_times(), generator())
+    loss = loss_of(step, noise(4), labels, times) - loss_of(step, noise(4), labels, no_times())
     wanted = 0.0
     for window, (partner, own) in enumerate(zip([1, 0, 3, 2], share or [1.0] * 4, strict=True)):
         for weight, goal in ((own, times[window]), (1 - own, times[partner])):
@@ -134,7 +134,7 @@ def test_windows_arrive_with_the_labels_of_their_frames(halves, a_run, monkeypat
     """Actions lie so far apart that labels say where a window was cut; frames are looked up to check."""
     seen = []
 
-    def watched(step, frames, labels, times, generator):
+    def watched(step, frames, labels, times, drawn):
         seen.append((frames.clone(), labels))
         return step.spotter.heads.classes.weight.sum()
 

@@ -41,11 +41,12 @@ class Toy(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.recipe, self.scale = recipe, scale
+        self.draw = lambda batch, generator: torch.rand(batch, width, generator=generator)
         self.weight, self.bias = nn.Parameter(torch.randn(width, width)), nn.Parameter(torch.zeros(width))
         self.seen = []
 
-    def forward(self, x, generator):
-        noise = torch.rand(x.shape, generator=generator) + torch.rand(x.shape)  # both generators count
+    def forward(self, x, drawn):
+        noise = drawn + torch.rand(x.shape)  # both generators count
         self.seen.append((self.training, noise))
         return self.scale * ((x + noise) @ self.weight + self.bias).square().mean()
 
@@ -169,7 +170,7 @@ def test_weights_that_diverged_are_told_and_never_kept(a_run, weight):
     def ruin(epoch):
         if epoch == 1:
             step.bias.data[0] = weight
-            step.forward = lambda x, generator: 0 * step.weight.sum()  # the loss shows nothing
+            step.forward = lambda x, drawn: 0 * step.weight.sum()  # the loss shows nothing
         return {}
 
     words = f"toy: a weight is {weight:g} in epoch 3; lower the learning rate"
@@ -182,9 +183,9 @@ def test_precision_is_the_recipes(a_run):
     seen = []
 
     class Heard(Toy):
-        def forward(self, x, generator):
+        def forward(self, x, drawn):
             seen.append((x @ self.weight).dtype)
-            return super().forward(x, generator)
+            return super().forward(x, drawn)
 
     for precision in ("fp32", "auto", "bf16"):
         fit_toy(a_run(), Heard(ToyRecipe(precision)), optim=replace(OPTIM, epochs=1))

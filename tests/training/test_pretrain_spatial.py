@@ -14,7 +14,7 @@ from comedian.models.momentum import MomentumTwin, ema_momentum
 from comedian.models.spatial import build_spatial
 from comedian.training import pretrain_spatial as module
 from comedian.training.pretrain_spatial import MocoStep
-from tests.training.stages import MODEL, PRETRAIN, calm, generator, noise, train
+from tests.training.stages import MODEL, PRETRAIN, calm, loss_of, noise, train
 
 
 @pytest.fixture
@@ -32,14 +32,20 @@ def step():
 @pytest.fixture
 def views(monkeypatch):
     """The views that the step made, and the recipes they were made from."""
-    made, real = [], module.random_view
+    asked, made, draw, apply = [], [], module.draw, module.apply
 
-    def watched(frames, view, *others):
-        made.append((view, real(frames, view, *others)))
+    def watched(*inputs):
+        made.append((asked[len(made)], apply(*inputs)))
         return made[-1][1]
 
-    monkeypatch.setattr(module, "random_view", watched)
+    monkeypatch.setattr(module, "draw", lambda view, *others: asked.append(view) or draw(view, *others))
+    monkeypatch.setattr(module, "apply", watched)
     return made
+
+
+def keys_of(step):
+    """Keys of both views of the batch that was passed, (2, B, K)."""
+    return torch.cat(step.keys, 1)
 
 
 def info_nce(queries, keys, negatives, temperature=0.1):
@@ -55,7 +61,7 @@ def info_nce(queries, keys, negatives, temperature=0.1):
 
 def test_the_loss_is_eq_1_and_2(step, views):
     queue = step.queue.keys.clone()
-    loss = step(noise(5, 2), generator(2))
+    loss = loss_of(step, noise(5, 2), seed=2)
     assert [view for view, _ in views] == [PRETRAIN.view_1, PRETRAIN.view_2]
     assert not torch.equal(views[0][1], views[1][1])
     with torch.no_grad():
@@ -66,27 +72,29 @@ def test_the_loss_is_eq_1_and_2(step, views):
     expected = (info_nce(q1, k2, queue) + info_nce(q2, k1, queue)) / 2
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     assert not torch.allclose(q1, k1, atol=1e-2)  # the twin and the predictor matter
-    torch.testing.assert_close(step.keys, torch.cat(keys))
+    torch.testing.assert_close(keys_of(step), torch.stack(keys))
 
 
 def test_keys_enter_after_the_loss_in_order(step):
     before = step.queue.keys.clone()
-    first = step(noise(5, 2), generator(2))
+    first = loss_of(step, noise(5, 2), seed=2)
     assert torch.equal(step.queue.keys, before)
-    assert torch.equal(step(noise(5, 2), generator(2)), first)  # the own keys are no negatives yet
-    keys = step.keys
+    assert torch.equal(loss_of(step, noise(5, 2), seed=2), first)  # the own keys are no negatives yet
+    keys = step.keys.pop().flatten(0, 1)
     step.after_iteration(0, 10)
     assert torch.equal(step.queue.keys, torch.cat([keys, before[10:]]))
-    step(noise(5, 2), generator(3))
+    assert step.keys == []
+    loss_of(step, noise(5, 2), seed=3)
+    made, later = step.keys, keys_of(step).flatten(0, 1)
     for _ in range(2):  # around the ring of 24
+        step.keys = made
         step.after_iteration(1, 10)
-    later = step.keys
     assert torch.equal(step.queue.keys, torch.cat([later[4:], keys[6:], later, later[:4]]))
 
 
 def test_the_twin_follows_and_takes_no_gradient(step):
-    step(noise(5, 2), generator(2)).backward()
-    assert not step.keys.requires_grad
+    loss_of(step, noise(5, 2), seed=2).backward()
+    assert not keys_of(step).requires_grad
     assert all(parameter.grad is None for parameter in step.twin.parameters())
     online = [*step.spatial.parameters(), *step.projector.parameters()]
     assert all(parameter.grad is not None for parameter in [*online, *step.predictor.parameters()])
@@ -101,10 +109,10 @@ def test_the_twin_trains_in_the_mode_of_the_query_network():
     step = MocoStep(build_spatial(MODEL), PRETRAIN).train()
     assert step.twin.module.training
     torch.manual_seed(0)
-    keys = [(step(noise(8, 2), generator(2)), step.keys)[1] for _ in range(2)]
+    keys = [(loss_of(step, noise(8, 2), seed=2), step.keys.pop())[1] for _ in range(2)]
     assert not torch.allclose(*keys)  # stochastic depth
     step.eval()
-    keys = [(step(noise(8, 2), generator(2)), step.keys)[1] for _ in range(2)]
+    keys = [(loss_of(step, noise(8, 2), seed=2), step.keys.pop())[1] for _ in range(2)]
     assert torch.equal(*keys)
 
 
