@@ -36,9 +36,8 @@ def recompute(network: nn.Module) -> None:
             if set_its_own is not None:
                 set_its_own(True)
         except AssertionError:  # so timm says it
-            raise InputError(
-                "this image model of timm's cannot compute its blocks again", "--recompute"
-            ) from None
+            what = "this image model of timm's cannot compute its blocks again"
+            raise InputError(what, remedy="pass batches in parts instead") from None
 
 
 class _Recomputed:
