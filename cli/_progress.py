@@ -4,12 +4,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from comedian.progress import Report, silent
+from comedian.progress import NotedReport, silent
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Report]:
-    """Yield `report(task, done, total)`, which moves the bar named `task`; total None is unknown.
+def progress(quiet: bool) -> Iterator[NotedReport]:
+    """Yield `report(task, done, total, note)`, which moves the bar named `task`; total None is unknown.
+
+    Behind the bar stands the note, or where there is none the time left.
 
     Standard output is left alone unless it is the same terminal, where its lines go above the bars.
     """
@@ -17,22 +19,28 @@ def progress(quiet: bool) -> Iterator[Report]:
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    class NoteColumn(TimeRemainingColumn):
+        def render(self, task: Task) -> Text:
+            return Text(note) if (note := task.fields["note"]) else super().render(task)
 
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")
     with Progress(
         *columns,
-        TimeRemainingColumn(),
+        NoteColumn(table_column=Column(no_wrap=True)),
         console=Console(stderr=True, soft_wrap=True),
         transient=True,
         redirect_stdout=sys.stdout.isatty(),
     ) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def report(task: str, done: float, total: float | None = None) -> None:
+        def report(task: str, done: float, total: float | None = None, note: str = "") -> None:
             if task not in tasks:
-                tasks[task] = bars.add_task(task, total=total)
-            bars.update(tasks[task], completed=done, total=total)
+                tasks[task] = bars.add_task(task, total=total, note=note)
+            bars.update(tasks[task], completed=done, total=total, note=note)
             if total is not None and done >= total:
                 bars.remove_task(tasks.pop(task))
 

@@ -53,7 +53,8 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         run = Run(output, device, *how, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
         games = find_games(frames, FRAMES_SUFFIXES, flags.root, flags.prefer)
-        refuse_inputs([output], files_of(games))
+        check_output(run.epochs_path)
+        refuse_inputs([output, run.epochs_path], files_of(games))
         halves = Halves.open(games)
         if not run.state_path.exists():  # else it was said when the run began
             _remark(stage, flags, header)

@@ -27,6 +27,7 @@ from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
 from comedian.training.loop import finish, fit
 from comedian.training.masks import draw_masks
+from comedian.training.pace import Around
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 from comedian.training.state import interrupted_stage
@@ -36,6 +37,7 @@ from comedian.weights.load import with_current_names
 from comedian.weights.start import Start
 
 HEAD_STAGE, FULL_STAGE = "finetune head", "finetune"
+FULL_COST = 3.0  # of an epoch of everything, in epochs of the head: the way back takes twice the way there
 
 
 class FinetuneStep(nn.Module):
@@ -142,12 +144,15 @@ def finetune(
     SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined
     step = FinetuneStep(spotter, recipe)
     targets = [targets_of(file, some, recipe) for file, some in zip(halves.files, actions, strict=True)]
+    full, head_epochs = full_optim(recipe, distilled), recipe.head.epochs if distilled else 0
     head_is_done = run.resume and interrupted_stage(run.state_path) == FULL_STAGE
-    if distilled and recipe.head.epochs and not head_is_done:
+    if head_epochs and not head_is_done:
         step.freeze_trunk(True)
-        _train(HEAD_STAGE, step, recipe.head, halves, targets, run, validation)
+        around = Around(after=full.epochs, cost=FULL_COST)
+        _train(HEAD_STAGE, step, recipe.head, halves, targets, run, validation, around)
     step.freeze_trunk(False)
-    _train(FULL_STAGE, step, full_optim(recipe, distilled), halves, targets, run, validation)
+    around = Around(before=head_epochs, cost=1 / FULL_COST)
+    _train(FULL_STAGE, step, full, halves, targets, run, validation, around)
     if step.best["tensors"]:
         spotter.load_state_dict(step.best["tensors"])
     curves = validation.curves(spotter, run.device) if validation else {}
@@ -190,6 +195,7 @@ def _train(
     targets: Sequence[Targets],
     run: Run,
     validation: Validation | None,
+    around: Around,
 ) -> None:
     """One of the two stages, with an optimiser and a schedule of its own."""
     recipe, num_frames = step.recipe, step.recipe.model.num_frames
@@ -214,7 +220,7 @@ def _train(
     )
     with epochs:
         peak, together = optim.peak_lr(num_frames), 2 if recipe.mixup_alpha > 0 else 1  # pairs are mixed
-        fit(name, step, optim, peak, epochs, run, after_epoch=after_epoch, together=together)
+        fit(name, step, optim, peak, epochs, run, after_epoch=after_epoch, together=together, around=around)
 
 
 def _partners(batch: int) -> Tensor:

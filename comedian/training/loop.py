@@ -21,9 +21,11 @@ from comedian.recipes.stages import OptimRecipe
 from comedian.training.accumulate import backward, parts_of
 from comedian.training.epochs import Epochs
 from comedian.training.optim import adamw
+from comedian.training.pace import ALONE, Around
 from comedian.training.run import Run
 from comedian.training.schedule import learning_rate, seed_of
 from comedian.training.state import Place, restore, save_state
+from comedian.training.watch import Watch
 from comedian.weights.start import Start
 
 LARGEST_WEIGHT = torch.finfo(torch.float16).max  # beyond it a weight fits no half precision: it diverged
@@ -40,6 +42,7 @@ def fit(
     after_iteration: Callable[[int, int], None] = lambda number, total: None,
     after_epoch: Callable[[int], dict] = lambda epoch: {},
     together: int = 1,
+    around: Around = ALONE,
 ) -> None:
     """Train `step`, a module whose forward(*batch, drawn) is the loss of clips of this process.
 
@@ -51,6 +54,7 @@ def fit(
         together: neighbours in a batch that are passed in the same part of it.
         after_iteration: called with the number of the iteration just done and the total.
         after_epoch: called with the epoch just done; what it returns joins the epoch's record.
+        around: the run's other stages.
 
     Raises:
         InputError: the loss is not finite, weights have grown beyond use, or the state for resuming is
@@ -72,6 +76,7 @@ def fit(
     if run.recompute:
         recompute(step)
     model = distributed.together(step)
+    watch = Watch(run, name, optim.epochs, epochs.iterations, around)
     while (epoch := place.epoch) < optim.epochs:
         began = time.perf_counter()
         losses = [torch.tensor(loss, device=run.device) for loss in place.losses]
@@ -84,7 +89,7 @@ def fit(
             losses.append(backward(model, batch, drawn, parts, precision))
             _descend(optimizer, rate, optim.clip_norm)
             after_iteration(number, optim.epochs * epochs.iterations)
-            run.report(f"{name} {epoch + 1}/{optim.epochs}", len(losses), epochs.iterations)
+            watch.iteration(epoch, losses)
             if len(losses) % STATE_ITERATIONS == 0 and len(losses) < epochs.iterations:
                 place = Place(name, epoch, tuple(_everyones(losses, name, epoch).tolist()))
                 _check_weights(step, name, epoch)
@@ -93,8 +98,7 @@ def fit(
         _check_weights(step, name, epoch)
         record = {"stage": name, "epoch": epoch + 1, "loss": loss, "lr": rate}
         record |= {"seconds": round(time.perf_counter() - began, 2), **after_epoch(epoch)}
-        if distributed.rank() == 0:
-            run.emit(record)  # before the epoch is kept: stopped in between it is told again, never lost
+        watch.epoch(record)  # before the epoch is kept: stopped in between it is told again, never lost
         place = Place(name, epoch + 1)
         save_state(run.state_path, place, identity, step, optimizer)
 

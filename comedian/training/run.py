@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from comedian.progress import Report, silent
+from comedian.progress import NotedReport, silent
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class Run:
     """How a step is run; with the same seed nothing here changes what is learned.
 
     Attributes:
-        output: the weights file; the state for resuming lies beside it while the step runs.
+        output: the weights file; the state for resuming lies beside it while the step runs, the epochs'
+            records for good.
         workers: threads that decode frames.
         recompute: keep only the inputs of blocks and compute the rest again on the way back.
         resume: go on from that state, if there is one.
@@ -30,10 +31,15 @@ class Run:
     recompute: bool = False
     resume: bool = False
     made_from: dict[str, str | None] = field(default_factory=dict)
-    report: Report = silent
+    report: NotedReport = silent
     emit: Callable[[dict], None] = lambda record: None
 
     @property
     def state_path(self) -> Path:
         """Where the state for resuming lies."""
         return self.output.with_name(f"{self.output.name}.resume")
+
+    @property
+    def epochs_path(self) -> Path:
+        """Where the epochs' records are kept, a JSON object a line."""
+        return self.output.with_name(f"{self.output.name}.epochs")

@@ -38,6 +38,17 @@ def test_bars_on_a_terminal_leave_standard_output_alone(monkeypatch, capfd):
     assert capfd.readouterr().out == '{"half": 1}\n'
 
 
+def test_a_note_stands_in_place_of_the_time_left(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    note = "finetune head 1/10, loss 0.6931, 11:02:03 left"
+    with terminal(monkeypatch) as seen:
+        with progress(quiet=False) as report:
+            report("training", 1.0, 2.0, note)
+        shown = seen()
+        assert f"50% {note}" in shown, "all of it, on 80 columns"
+        assert "training" in shown
+
+
 def test_a_long_remark_stands_on_a_line_of_its_own(monkeypatch):
     remark = "spot: a.mkv: damaged: " + "much " * 60 + "lost"
     with terminal(monkeypatch) as seen:

@@ -19,6 +19,7 @@ BIN = Path(__file__).parents[2] / "bin"
 STAGES = ("pretrain-spatial", "distill", "finetune")
 KINDS = dict(zip(STAGES, ("spatial", "distilled", "spotter"), strict=True))
 BATCH = {"pretrain-spatial": "optim", "distill": "optim", "finetune": "full"}
+EPOCHS = "weights.safetensors.epochs"
 every_stage = pytest.mark.parametrize("stage", STAGES)
 
 
@@ -37,7 +38,8 @@ def test_a_run_writes_weights_and_a_line_an_epoch(train, tiny, tmp_path, stage):
     records = [json.loads(line) for line in out.splitlines()]
     assert [record["epoch"] for record in records if record["stage"] == stage] == [1, 2]
     assert all({"stage", "epoch", "loss", "lr", "seconds"} <= record.keys() for record in records)
-    assert files_in(tmp_path / "out") == ["weights.safetensors"]
+    assert files_in(tmp_path / "out") == ["weights.safetensors", EPOCHS]
+    assert (tmp_path / "out" / EPOCHS).read_text() == out
     header = read_header(tmp_path / "out" / "weights.safetensors")
     assert header.kind == KINDS[stage]
     assert header.recipe["preset"] == "vivit-tiny"
@@ -201,15 +203,18 @@ def test_interrupted_and_resumed_equals_uninterrupted(run, words, tmp_path, stag
     interrupt_once(state)
     status, out, err = run(main_of(stage), *words(stage, output), *many)
     assert (status, err) == (130, f"{stage}: interrupted; --resume goes on\n")
-    assert files_in(output.parent) == [state.name]
+    assert files_in(output.parent) == [EPOCHS, state.name]
     status, _, err = run(main_of(stage), *words(stage, output), *many)
     assert (status, err.count("\n")) == (1, 1)
     assert f"{state}: an interrupted run left it; go on with --resume, or delete it" in err
     status, rest, err = run(main_of(stage), *words(stage, output), *many, "--resume")
     assert (status, err) == (0, "")
-    assert files_in(output.parent) == [output.name]
+    assert files_in(output.parent) == [output.name, EPOCHS]
     expected = run(main_of(stage), *words(stage, whole), *many)[1]
     assert losses(out + rest) == losses(expected)
+    kept = (output.parent / EPOCHS).read_text()
+    assert losses(kept) == losses(expected)
+    assert kept.count("\n") == expected.count("\n")
     assert tensors(output) == tensors(whole)
 
 

@@ -221,7 +221,7 @@ def _train_task(folder: Path, stage: str, output: str, how: str, device: torch.d
         with open(f"{output}.jsonl", "a") as file:
             file.write(json.dumps(record) + "\n")
 
-    def report(task: str, done: float, total: float) -> None:
+    def report(task: str, *_: object) -> None:
         steps.append(task)
         if how == f"kill={len(steps)}":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -114,7 +114,10 @@ def test_a_record_an_epoch_and_a_call_a_step(a_run):
         learning_rate(step, STEPS, OPTIM, PEAK) for step in (2, 5, 8, 11)
     ]
     assert calls == [(number, 12) for number in range(12)]
-    assert told[:4] == [("toy 1/4", 1, 3), ("toy 1/4", 2, 3), ("toy 1/4", 3, 3), ("toy 2/4", 1, 3)]
+    assert [call[:3] for call in told[:4]] == [("training", done, 16) for done in (1, 2, 3, 5)]
+    assert [note.split(",")[0] for *_, note in told] == [
+        f"toy {epoch}/4" for epoch in (1, 2, 3, 4) for _ in range(3)
+    ]
 
 
 def test_the_loss_of_a_record_is_the_mean_of_the_epoch(a_run):
@@ -213,7 +216,7 @@ def test_a_run_stopped_at_any_step_resumes(a_run, monkeypatch, stop, state_itera
     records, calls, run = [], [], a_run(records=[])
     whole = fit_toy(a_run("whole", records))
 
-    def report(task, done, total):
+    def report(task, done, total, note):
         calls.append((task, done))
         if len(calls) == stop:
             raise KeyboardInterrupt

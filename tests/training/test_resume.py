@@ -94,7 +94,7 @@ def test_a_stage_stopped_at_every_step(inputs, a_run, whole, monkeypatch, stage,
     monkeypatch.setattr(loop, "STATE_ITERATIONS", 1)
     start, records, tasks = start_of(inputs, stage, model), [], []
 
-    def report(task, done, total):
+    def report(task, *_):
         tasks.append(task)
         if len(tasks) > 1:
             raise KeyboardInterrupt
