@@ -1,10 +1,24 @@
-"""Progress bars: on a terminal's stderr only, and never with --quiet."""
+"""Progress: on a terminal's stderr only, and never with --quiet."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from comedian.progress import NotedReport, silent
+
+
+@contextmanager
+def loading(command: str, quiet: bool) -> Iterator[None]:
+    """Say that a command loads, on a terminal, while a block imports what takes seconds."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    said = f"{command}: loading"
+    print(said, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print(f"\r{' ' * len(said)}\r", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ._app import command
 from ._models import load_models
 from ._options import Device, Merge, Periods, Prefer, Quiet, Root, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
-from ._progress import progress
+from ._progress import loading, progress
 from ._say import Skip, say_left_out, speaker
 from ._spotting import Tally, is_folder, keeping, open_target, still_to_do
 from ._torchrun import is_first
@@ -68,12 +68,13 @@ def spot(
         scores, quiet = None, True  # what it finds, the first one writes
     if scores:
         check_output(scores)
-    from comedian.distributed import pick_device, processes
-    from comedian.formats.periods import parse_periods
-    from comedian.formats.provenance import provenance
-    from comedian.formats.scores import Scores, write_scores
-    from comedian.spotting.sources import average_saved, find_sources, join_halves, score_sources
-    from comedian.spotting.spots import spots_in_order
+    with loading("spot", quiet):
+        from comedian.distributed import pick_device, processes
+        from comedian.formats.periods import parse_periods
+        from comedian.formats.provenance import provenance
+        from comedian.formats.scores import Scores, write_scores
+        from comedian.spotting.sources import average_saved, find_sources, join_halves, score_sources
+        from comedian.spotting.spots import spots_in_order
 
     say = speaker("spot", quiet)
     skip = Skip("spot")

@@ -3,10 +3,16 @@
 import os
 import pty
 import select
+import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
-from cli._progress import progress
+import pytest
+
+from cli._progress import loading, progress
+
+BIN = Path(__file__).parents[2] / "bin"
 
 
 @contextmanager
@@ -70,3 +76,45 @@ def test_no_bar_without_a_terminal(capfd):
     with progress(quiet=False) as report:
         report("task", 1.0, 2.0)
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_word_is_gone_before_anything_else_is_said(monkeypatch):
+    with terminal(monkeypatch) as seen:
+        with loading("spot", quiet=False):
+            assert seen() == "spot: loading"
+        assert seen() == f"\r{' ' * len('spot: loading')}\r"
+        with loading("spot", quiet=True):
+            pass
+        assert seen() == ""
+
+
+def test_no_word_without_a_terminal(capfd):
+    with loading("spot", quiet=False):
+        assert capfd.readouterr() == ("", "")
+
+
+LINES = {
+    "pretrain-spatial": ["nowhere", "-o", "a.safetensors"],
+    "distill": ["nowhere", "-o", "a.safetensors", "--init", "nothing"],
+    "finetune": ["nowhere", "-o", "a.safetensors"],
+    "spot": ["nowhere.mkv"],
+}
+
+
+@pytest.mark.parametrize("command", LINES)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_command_on_a_terminal_says_that_it_loads(command, quiet, tmp_path):
+    """Before torch is imported, which a folder of that name that raises tells."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise OSError('torch is imported')")
+    ours, theirs = pty.openpty()
+    words = [sys.executable, BIN / command, *LINES[command], *["--quiet"] * quiet]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(words, stderr=theirs, stdout=subprocess.PIPE, cwd=tmp_path, env=environment)
+    word = "" if quiet else f"{command}: loading"
+    seen = read_all(ours)
+    for end in (ours, theirs):
+        os.close(end)
+    assert done.stdout == b""
+    erased = f"\r{' ' * len(word)}\r" if word else ""
+    assert seen == f"{word}{erased}{command}: torch is imported\r\n"
