@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ._app import with_parameters
+from ._memory import bytes_of
 from ._options import Device, Prefer, Quiet, Root, Workers, by_name
 
 FRAMES = typer.Argument(
@@ -39,6 +40,11 @@ BATCH_SIZE = typer.Option(
 RECOMPUTE = typer.Option(
     "--recompute", help="Keep only the inputs of blocks, compute the rest twice: less memory, same weights."
 )
+MEMORY = typer.Option(
+    metavar="24GB",
+    parser=bytes_of,
+    help="Memory of the device: batches pass in the fewest parts that fit, with --recompute if need be.",
+)
 EPOCHS = typer.Option(min=1, metavar="NUMBER", help="Epochs [default: the recipe's].")
 SEED = typer.Option(metavar="NUMBER", help="Seed of every draw.")
 SHOW = typer.Option("--show-recipe", help="Print the recipe as TOML; needs no frames and no output.")
@@ -61,6 +67,7 @@ class Flags:
     seed: Annotated[int, SEED] = 0
     device: Device = "auto"
     workers: Workers = 2
+    memory: Annotated[int | None, MEMORY] = None
     recompute: Annotated[bool, RECOMPUTE] = False
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False
     quiet: Quiet = False

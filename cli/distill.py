@@ -10,6 +10,7 @@ from comedian.errors import InputError
 
 from ._app import command
 from ._flags import Flags, with_flags
+from ._memory import fitted
 from ._options import by_name
 from ._say import warn
 from ._torchrun import is_first
@@ -39,6 +40,7 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
         opened = Bank(bank)
         for message in remark_lengths(opened, halves) if is_first() and not flags.quiet else ():
             warn("distill", message)
+        recipe, run = fitted("distill", flags, halves, recipe, run, opened)
         distill(halves, opened, recipe, run, start, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}

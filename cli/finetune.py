@@ -9,6 +9,7 @@ from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
 from ._flags import Flags, with_flags
+from ._memory import fitted
 from ._options import LabelsPath, by_name
 from ._outputs import refuse_inputs
 from ._say import warn
@@ -62,7 +63,8 @@ def finetune(
             halves, held_out = halves.split(hold_out, run.seed)
         data = prepare(halves, held_out, labels, recipe, named, say)
         refuse_inputs([run.output], data.files)
-        best = finetune(halves, data.actions, data.recipe, run, start, preset, data.validation)
+        recipe, run = fitted("finetune", flags, halves, data.recipe, run)
+        best = finetune(halves, data.actions, recipe, run, start, preset, data.validation)
         kept = f"best tight a-mAP {best.score:.4f}, of epoch {best.epoch}" if best else "the last epoch"
         say(f"{kept}, in {run.output}; next: spot --model {run.output} match.mkv | nms --table --top 20")
 

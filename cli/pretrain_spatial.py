@@ -2,6 +2,7 @@
 
 from ._app import command
 from ._flags import Flags, with_flags
+from ._memory import fitted
 from ._training import train
 
 
@@ -15,6 +16,7 @@ def pretrain_spatial(flags: Flags) -> None:
     def run_stage(halves, recipe, run, start, preset):
         from comedian.training.pretrain_spatial import pretrain_spatial
 
+        recipe, run = fitted("pretrain-spatial", flags, halves, recipe, run)
         pretrain_spatial(halves, recipe, run, start, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}

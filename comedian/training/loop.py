@@ -104,10 +104,14 @@ def fit(
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Mixed precision as the recipe says: "bf16", "fp32", or "auto", bf16 on CUDA only."""
+    """Mixed precision as the recipe says."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=mixes_precision(device, precision))
+
+
+def mixes_precision(device: torch.device, precision: str) -> bool:
+    """Whether products are bfloat16: "bf16", "fp32", or "auto", bf16 on CUDA only."""
     checked("precision", precision, Precision, "the recipe")
-    enabled = precision == "bf16" or (precision == "auto" and device.type == "cuda")
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+    return precision == "bf16" or (precision == "auto" and device.type == "cuda")
 
 
 def _seeded(*place: int | str) -> torch.Generator:

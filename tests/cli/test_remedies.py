@@ -44,6 +44,8 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/training/own_data.py": ("finetune",),
     "comedian/training/epochs.py": TRAINING,
     "comedian/training/finetune.py": ("finetune",),
+    "comedian/training/memory.py": TRAINING,
+    "cli/_memory.py": TRAINING,
     "cli/_spotting.py": ("nms",),
     "comedian/pages/thumbnails.py": ("draw-timeline",),
     "comedian/video/clips.py": ("cut-clips",),
