@@ -47,6 +47,9 @@ MEMORY = typer.Option(
 )
 EPOCHS = typer.Option(min=1, metavar="NUMBER", help="Epochs [default: the recipe's].")
 SEED = typer.Option(metavar="NUMBER", help="Seed of every draw.")
+TENSORBOARD = typer.Option(
+    metavar="FOLDER", callback=by_name("curves"), help="Also write curves for TensorBoard into a folder."
+)
 SHOW = typer.Option("--show-recipe", help="Print the recipe as TOML; needs no frames and no output.")
 
 
@@ -69,6 +72,7 @@ class Flags:
     workers: Workers = 2
     memory: Annotated[int | None, MEMORY] = None
     recompute: Annotated[bool, RECOMPUTE] = False
+    tensorboard: Annotated[Path | None, TENSORBOARD] = None
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False
     quiet: Quiet = False
 

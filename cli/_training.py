@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ._flags import Flags
 from ._init import inherited, opened, remark_on
 from ._outputs import check_output, refuse_inputs
 from ._progress import loading, progress
-from ._say import warn
+from ._say import speaker, warn
 from ._streams import silence_stdout
 from ._torchrun import is_first
 
@@ -50,7 +51,8 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         if not run.state_path.exists():  # else it was said when the run began
             remark_on(stage, flags, header)
         try:
-            run_stage(halves, recipe, run, start, preset)
+            with _curves(stage, flags, run.state_path.exists()) as scalar:
+                run_stage(halves, recipe, replace(run, scalar=scalar), start, preset)
         except (KeyboardInterrupt, RuntimeError) as end:
             if run.state_path.exists():
                 end.add_note("--resume goes on")
@@ -65,6 +67,16 @@ def _required(flags: Flags) -> tuple[list[str], Path]:
         raise InputError("no output was given", remedy="name a weights file with -o")
     check_output(flags.output)
     return flags.frames, flags.output
+
+
+def _curves(stage: str, flags: Flags, resumed: bool) -> AbstractContextManager:
+    """What takes values of curves, from the first process."""
+    if flags.tensorboard is None or not is_first():
+        return nullcontext()
+    check_output(flags.tensorboard / "events")
+    from comedian.training.board import board
+
+    return board(flags.tensorboard, resumed, speaker(stage, flags.quiet))
 
 
 def _check_state(stage: str, flags: Flags, state) -> None:

@@ -22,6 +22,7 @@ class Run:
         made_from: option -> what it named, such as a hash; a run goes on only with the same.
         report: moves a progress bar.
         emit: takes one dict per epoch, just before its state is kept.
+        scalar: takes values of curves: name, value, epoch or iteration (`comedian.training.board`).
     """
 
     output: Path
@@ -33,6 +34,7 @@ class Run:
     made_from: dict[str, str | None] = field(default_factory=dict)
     report: NotedReport = silent
     emit: Callable[[dict], None] = lambda record: None
+    scalar: Callable[[str, float, int], None] | None = None
 
     @property
     def state_path(self) -> Path:

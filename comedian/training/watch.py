@@ -22,7 +22,8 @@ class Watch:
     """Follows a stage of so many epochs of so many iterations; on rank 0, the others are silent."""
 
     def __init__(self, run: Run, stage: str, epochs: int, iterations: int, around: Around):
-        self._run, self._stage, self._epochs, self._around = run, stage, epochs, around
+        self._run, self._stage, self._around = run, stage, around
+        self._epochs, self._iterations = epochs, iterations
         self._pace = Pace(epochs, iterations, around)
         self._looked, self._loss = -LOOK_SECONDS, 0.0
 
@@ -34,12 +35,13 @@ class Watch:
             losses: of the epoch's iterations so far.
         """
         self._pace.iteration()
-        if self._run.report is silent:
-            return
-        if perf_counter() - self._looked >= LOOK_SECONDS:
-            self._loss = torch.stack(list(losses[-LATEST:])).mean().item()
-            self._looked = perf_counter()
-        self._run.report(TASK, *self._pace.work(epoch, len(losses)), self._note(epoch, len(losses)))
+        done = len(losses)
+        if self._run.scalar and done % LATEST == 0:
+            self._run.scalar(f"{self._stage}/loss", _latest(losses), epoch * self._iterations + done)
+        if self._run.report is not silent:
+            if perf_counter() - self._looked >= LOOK_SECONDS:
+                self._loss, self._looked = _latest(losses), perf_counter()
+            self._run.report(TASK, *self._pace.work(epoch, done), self._note(epoch, done))
 
     def epoch(self, record: dict) -> None:
         """An epoch is over, and this is its record; it is told and kept."""
@@ -47,9 +49,20 @@ class Watch:
         if distributed.rank() == 0:
             self._run.emit(record)
             keep_record(self._run.epochs_path, record, record["epoch"] == 1 and not self._around.before)
+            self._draw(record)
+
+    def _draw(self, record: dict) -> None:
+        """The numbers of an epoch's record as points of curves."""
+        for name, value in record.items():
+            if self._run.scalar and isinstance(value, float):
+                self._run.scalar(f"{self._stage} epochs/{name}", value, record["epoch"])
 
     def _note(self, epoch: int, done: int) -> str:
         """`finetune 3/20, loss 0.0123, 1:02:03 left`."""
         left = self._pace.seconds_left(epoch, done)
         time = "-:--:--" if left is None else timedelta(seconds=round(left))
         return f"{self._stage} {epoch + 1}/{self._epochs}, loss {self._loss:.4g}, {time} left"
+
+
+def _latest(losses: Sequence[Tensor]) -> float:
+    return torch.stack(list(losses[-LATEST:])).mean().item()

@@ -40,6 +40,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/recipes/resolve.py": TRAINING,
     "comedian/data/halves.py": ("finetune",),
     "comedian/training/actions.py": ("finetune",),
+    "comedian/training/board.py": TRAINING,
     "comedian/training/classes.py": ("finetune",),
     "comedian/training/own_data.py": ("finetune",),
     "comedian/training/epochs.py": TRAINING,

@@ -254,3 +254,28 @@ def test_a_closed_pipe_does_not_stop_training(words, tmp_path):
     process.stdout.close()
     assert (process.wait(timeout=60), process.stderr.read()) == (0, b"")
     assert read_header(output).kind == "spatial"
+
+
+def test_curves_for_tensorboard(train, tmp_path):
+    pytest.importorskip("tensorboard")
+    folder = tmp_path / "out" / "curves"
+    status, out, err = train("distill", "--tensorboard", folder)
+    assert (status, err, out.count("\n")) == (0, "", 2)
+    assert len(list(folder.glob("events.out.tfevents.*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "what"),
+    [
+        ("{tiny.bank}", "bank.h5: is not a folder; write somewhere else"),
+        ("-", "-: curves cannot go through a pipe"),
+        ("{out}", "--tensorboard: needs the package tensorboard, which is not installed; pip install"),
+    ],
+)
+def test_curves_that_cannot_be_written(train, tiny, tmp_path, monkeypatch, folder, what):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    folder = folder.format(tiny=tiny, out=tmp_path / "curves")
+    status, out, err = train("pretrain-spatial", "--tensorboard", folder)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert what in err
+    assert files_in(tmp_path) == []
