@@ -54,6 +54,7 @@ def finetune(
     def run_stage(halves, recipe, run, start, preset):
         from comedian.data.halves import Halves
         from comedian.training.finetune import finetune
+        from comedian.training.outlook import remarks
         from comedian.training.own_data import prepare
 
         held_out = (
@@ -64,6 +65,10 @@ def finetune(
         data = prepare(halves, held_out, labels, recipe, named, say)
         refuse_inputs([run.output], data.files)
         recipe, run = fitted("finetune", flags, halves, data.recipe, run)
+        if run.device.type == "cpu" and is_first() and not (flags.recipe or flags.quiet or run.resume):
+            kind = start.header.kind if start.header else ""
+            for message in remarks(preset, recipe, halves, held_out, kind, run.recompute):
+                say(message)
         best = finetune(halves, data.actions, recipe, run, start, preset, data.validation)
         kept = f"best tight a-mAP {best.score:.4f}, of epoch {best.epoch}" if best else "the last epoch"
         say(f"{kept}, in {run.output}; next: spot --model {run.output} match.mkv | nms --table --top 20")

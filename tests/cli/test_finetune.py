@@ -76,6 +76,19 @@ def test_labels_outside_the_classes_are_said(run, words, tmp_path):
     assert "finetune: labels outside the recipe's classes are left out: 'Corner', 'Foul'\n" in err
 
 
+def test_a_cpu_is_told_what_it_takes_unless_a_recipe_was_chosen(run, words, tiny, tmp_path):
+    line = [word for word in words("finetune", tmp_path / "a.safetensors") if word != "--quiet"]
+    told = re.compile(
+        r"^finetune: vivit-tiny on this CPU, by a short trial: about \d+ minutes? and \S+ GB of ",
+        re.MULTILINE,
+    )
+    status, _, err = run(main, *line)
+    assert status == 0
+    assert len(told.findall(err)) == 1
+    assert "on this CPU" not in run(main, *line, "--recipe", "vivit-tiny", *tiny.model_flags)[2]
+    assert run(main, *line, "--quiet")[2] == ""
+
+
 CASES = {
     "no such labels": ("--labels nowhere", "nowhere: no such file or folder; check the path"),
     "labels of other games": ("--labels {folder}/others", " and 1 more; expected GAME/Labels-v2.json"),

@@ -46,6 +46,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/training/epochs.py": TRAINING,
     "comedian/training/finetune.py": ("finetune",),
     "comedian/training/memory.py": TRAINING,
+    "comedian/training/outlook.py": ("finetune",),
     "cli/_memory.py": TRAINING,
     "cli/_spotting.py": ("nms",),
     "comedian/pages/thumbnails.py": ("draw-timeline",),

@@ -87,6 +87,7 @@ def test_remarks_are_for_stderr_and_not_for_the_quiet(run, words, tmp_path, stag
             "finetune: classes, and how many labels: ",
             "finetune: few labels (",
             "finetune: no --valid, keeping the last epoch",
+            "finetune: vivit-tiny on this CPU, by a short trial: about ",
             "finetune: the last epoch, in ",
         ],
     }[stage]
