@@ -45,8 +45,9 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         run = Run(output, device, *how, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
         games = find_games(frames, FRAMES_SUFFIXES, flags.root, flags.prefer)
-        check_output(run.epochs_path)
-        refuse_inputs([output, run.epochs_path], files_of(games))
+        for path in run.written:
+            check_output(path)
+        refuse_inputs(run.written, [*files_of(games), flags.init or "", flags.recipe or ""])
         halves = Halves.open(games)
         if not run.state_path.exists():  # else it was said when the run began
             remark_on(stage, flags, header)

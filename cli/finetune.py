@@ -63,7 +63,7 @@ def finetune(
         if hold_out is not None:
             halves, held_out = halves.split(hold_out, run.seed)
         data = prepare(halves, held_out, labels, recipe, named, say)
-        refuse_inputs([run.output], data.files)
+        refuse_inputs(run.written, data.files)
         recipe, run = fitted("finetune", flags, halves, data.recipe, run)
         if run.device.type == "cpu" and is_first() and not (flags.recipe or flags.quiet or run.resume):
             kind = start.header.kind if start.header else ""

@@ -4,9 +4,10 @@ Letters: B windows, T frames, L tokens of a window, N frames of a half, C classe
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
 from comedian.spotting.sliding import SlidingSpotter
 from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
-from comedian.training.loop import finish, fit
+from comedian.training.loop import finish, fit, save_result
 from comedian.training.masks import draw_masks
 from comedian.training.pace import Around
 from comedian.training.run import Run
@@ -87,13 +88,14 @@ class FinetuneStep(nn.Module):
             loss = loss + recipe.offset_weight * sum(offset_loss(found[OFFSETS], *goal) for goal in goals)
         return loss
 
-    def keep_if_best(self, score: float, stage: str, epoch: int) -> None:
-        """Remember the weights of the epoch, of either stage, with the best validation score."""
-        if score > self.best["score"]:
+    def keep_if_best(self, score: float, stage: str, epoch: int) -> bool:
+        """Remember the weights of an epoch, of either stage, if its validation score is the best: if so."""
+        if is_best := score > self.best["score"]:
             tensors = {
                 name: value.detach().cpu().clone() for name, value in self.spotter.state_dict().items()
             }
             self.best = {"score": score, "stage": stage, "epoch": epoch, "tensors": tensors}
+        return is_best
 
     def get_extra_state(self) -> dict:
         """The best weights so far belong to the state of an interrupted run."""
@@ -123,7 +125,8 @@ def finetune(
 ) -> Best | None:
     """Run step 3 and save the spotter to `run.output`; return which epoch it is of, if there was a choice.
 
-    What each class's confidences are worth on the validation is saved with it.
+    What each class's confidences are worth on the validation is saved with it. Until then the spotter that
+    it would be lies at `run.so_far_path`.
 
     Args:
         actions: the labelled actions of each half.
@@ -143,22 +146,25 @@ def finetune(
     spotter, distilled = start_spotter(start, recipe, halves.geometry)
     SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined
     step = FinetuneStep(spotter, recipe)
+    parts = {"spatial": spotter.spatial, "temporal": spotter.temporal, "heads": spotter.heads}
+    result = "spotter", parts, recipe, halves
+    about: dict[str, Any] = {"preset": preset, "start": start, "classes": recipe.classes}
+    keep = partial(save_result, run.so_far_path, *result, **about)
+    after_epoch = partial(_after_epoch, step, run, validation, keep)
     targets = [targets_of(file, some, recipe) for file, some in zip(halves.files, actions, strict=True)]
     full, head_epochs = full_optim(recipe, distilled), recipe.head.epochs if distilled else 0
     head_is_done = run.resume and interrupted_stage(run.state_path) == FULL_STAGE
     if head_epochs and not head_is_done:
         step.freeze_trunk(True)
         around = Around(after=full.epochs, cost=FULL_COST)
-        _train(HEAD_STAGE, step, recipe.head, halves, targets, run, validation, around)
+        _train(HEAD_STAGE, step, recipe.head, halves, targets, run, after_epoch, around)
     step.freeze_trunk(False)
     around = Around(before=head_epochs, cost=1 / FULL_COST)
-    _train(FULL_STAGE, step, full, halves, targets, run, validation, around)
+    _train(FULL_STAGE, step, full, halves, targets, run, after_epoch, around)
     if step.best["tensors"]:
         spotter.load_state_dict(step.best["tensors"])
-    curves = validation.curves(spotter, run.device) if validation else {}
-    parts = {"spatial": spotter.spatial, "temporal": spotter.temporal, "heads": spotter.heads}
-    named = recipe.classes
-    finish(run, "spotter", parts, recipe, halves, preset=preset, start=start, classes=named, curves=curves)
+    curves = validation.judge(spotter, run.device, run.report).curves if validation else {}
+    finish(run, *result, **about, curves=curves)
     best = step.best
     return Best(best["score"], best["stage"], best["epoch"]) if best["tensors"] else None
 
@@ -194,20 +200,11 @@ def _train(
     halves: Halves,
     targets: Sequence[Targets],
     run: Run,
-    validation: Validation | None,
+    after_epoch: Callable[[str, int], dict],
     around: Around,
 ) -> None:
     """One of the two stages, with an optimiser and a schedule of its own."""
     recipe, num_frames = step.recipe, step.recipe.model.num_frames
-
-    def after_epoch(epoch: int) -> dict:
-        if validation is None:
-            return {}
-        score = validation.score(step.spotter, run.device)
-        step.keep_if_best(score, name, epoch + 1)
-        best = {"best_stage": step.best["stage"], "best_epoch": step.best["epoch"]}
-        return {"valid_tight_a_mAP": score, **best}
-
     epochs = Epochs(
         halves,
         run,
@@ -220,7 +217,31 @@ def _train(
     )
     with epochs:
         peak, together = optim.peak_lr(num_frames), 2 if recipe.mixup_alpha > 0 else 1  # pairs are mixed
-        fit(name, step, optim, peak, epochs, run, after_epoch=after_epoch, together=together, around=around)
+        told = partial(after_epoch, name)
+        fit(name, step, optim, peak, epochs, run, after_epoch=told, together=together, around=around)
+
+
+def _after_epoch(
+    step: FinetuneStep,
+    run: Run,
+    validation: Validation | None,
+    keep: Callable[..., None],
+    stage: str,
+    epoch: int,
+) -> dict:
+    """Judge an epoch of either stage; keep the spotter that the run would end with if it ended now.
+
+    Args:
+        keep: writes the spotter as it is, with `curves`.
+    """
+    if validation is None:
+        keep()
+        return {}
+    score, curves = validation.judge(step.spotter, run.device, run.report)
+    if step.keep_if_best(score, stage, epoch + 1):
+        keep(curves=curves)
+    best = {"best_stage": step.best["stage"], "best_epoch": step.best["epoch"]}
+    return {"valid_tight_a_mAP": score, **best}
 
 
 def _partners(batch: int) -> Tensor:

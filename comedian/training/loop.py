@@ -150,8 +150,16 @@ def _check_weights(step: nn.Module, name: str, epoch: int) -> None:
         raise InputError(what, remedy="lower the learning rate")
 
 
-def finish(
-    run: Run,
+def finish(run: Run, *result: Any, **about: Any) -> None:
+    """Save a stage's result as `save_result` does, and remove what lay beside it meanwhile; rank 0 only."""
+    save_result(run.output, *result, **about)
+    if distributed.rank() == 0:
+        run.state_path.unlink(missing_ok=True)
+        run.so_far_path.unlink(missing_ok=True)
+
+
+def save_result(
+    path: Path,
     kind: str,
     modules: dict[str, nn.Module],
     recipe,
@@ -163,7 +171,7 @@ def finish(
     classes: tuple[str, ...] = (),
     curves: dict | None = None,
 ) -> None:
-    """Save a stage's result and remove its state for resuming; rank 0 only.
+    """Save what a stage has made; rank 0 only.
 
     Args:
         modules: prefix of the tensors' names ("spatial", "temporal", "projector") -> module.
@@ -190,5 +198,4 @@ def finish(
         for prefix, module in modules.items()
         for name, value in module.state_dict().items()
     }
-    save_checkpoint(run.output, kind, tensors, header)
-    run.state_path.unlink(missing_ok=True)
+    save_checkpoint(path, kind, tensors, header)

@@ -8,14 +8,16 @@ import torch
 
 from comedian.progress import NotedReport, silent
 
+SUFFIX = ".safetensors"
+
 
 @dataclass(frozen=True)
 class Run:
     """How a step is run; with the same seed nothing here changes what is learned.
 
     Attributes:
-        output: the weights file; the state for resuming lies beside it while the step runs, the epochs'
-            records for good.
+        output: the weights file; beside it lie the state for resuming and what step 3 has so far, while
+            the step runs, and the epochs' records for good.
         workers: threads that decode frames.
         recompute: keep only the inputs of blocks and compute the rest again on the way back.
         resume: go on from that state, if there is one.
@@ -45,3 +47,13 @@ class Run:
     def epochs_path(self) -> Path:
         """Where the epochs' records are kept, a JSON object a line."""
         return self.output.with_name(f"{self.output.name}.epochs")
+
+    @property
+    def so_far_path(self) -> Path:
+        """Where step 3 keeps the spotter that it would end with if it ended now."""
+        return self.output.with_name(f"{self.output.name.removesuffix(SUFFIX)}.so-far{SUFFIX}")
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """All files that a run writes."""
+        return self.output, self.state_path, self.epochs_path, self.so_far_path

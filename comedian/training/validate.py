@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -13,10 +14,18 @@ from comedian.evaluation.metrics import evaluate
 from comedian.formats.actions import Action
 from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
+from comedian.progress import Report, silent
 from comedian.spotting.sliding import join, score_stream
 from comedian.spotting.sources import stream_frames
 from comedian.spotting.spots import to_spots
 from comedian.spotting.suppress import suppress
+
+
+class Verdict(NamedTuple):
+    """Official tight average-mAP (fraction of 1), and precision and recall of each class by confidence."""
+
+    score: float
+    curves: Curves
 
 
 @dataclass(frozen=True)
@@ -26,24 +35,23 @@ class Validation:
     halves: Halves
     actions: Sequence[Sequence[Action]]
 
-    def score(self, spotter: Spotter, device: torch.device) -> float:
-        """Official tight average-mAP (share of 1) after soft NMS; processes share the halves.
+    def judge(self, spotter: Spotter, device: torch.device, report: Report = silent) -> Verdict:
+        """Score a spotter after soft NMS; processes share the halves.
 
-        The spotter is left in eval mode.
+        The spotter is left in eval mode. `report` moves a bar, half by half.
         """
-        results = self._results(spotter, device)
-        return evaluate(results, spotter.classes, ("tight",))["metrics"]["tight"]["a_mAP"]
+        results = self._results(spotter, device, report)
+        score = evaluate(results, spotter.classes, ("tight",))["metrics"]["tight"]["a_mAP"]
+        return Verdict(score, precision_recall(results, spotter.classes))
 
-    def curves(self, spotter: Spotter, device: torch.device) -> Curves:
-        """Precision and recall of each class over its confidence, after soft NMS."""
-        return precision_recall(self._results(spotter, device), spotter.classes)
-
-    def _results(self, spotter: Spotter, device: torch.device) -> list[GameResult]:
+    def _results(self, spotter: Spotter, device: torch.device, report: Report) -> list[GameResult]:
         """Labels and spots of each game, on every process."""
         mine = range(distributed.rank(), len(self.halves.files), distributed.world_size())
-        found = dict(
-            distributed.gather_lists([(half, self._spots(half, spotter, device)) for half in mine])
-        )
+        own = []
+        for half in mine:
+            own.append((half, self._spots(half, spotter, device)))
+            report("validation", len(own), len(mine))
+        found = dict(distributed.gather_lists(own))
         results = []
         for game, name in enumerate(self.halves.names):
             halves = [half for half, owner in enumerate(self.halves.games) if owner == game]

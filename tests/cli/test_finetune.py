@@ -1,13 +1,18 @@
 """finetune as a command; what it shares with the other steps is in test_training_commands.py."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from cli.finetune import main
+from cli.spot import main as spot
 from comedian.data.halves import Halves
 from comedian.errors import InputError
 from comedian.formats.checkpoint import read_header
@@ -101,7 +106,7 @@ CASES = {
         "no label is one of the recipe's classes: 'Corner',",
     ),
     "a window longer than a half": ("--set model.num_tokens=31 --init {tiny.spatial}", "has 60 frames, a "),
-    "windows with gaps": ("--set spot.ignored_seconds=2", "ignore at most a quarter of the window"),
+    "windows with gaps": ("--set spot.ignored_seconds=2", "has gaps; ignore at most 1 tokens"),
     "another network": ("--set model.temporal_depth=2", "was trained with model.temporal_depth = 1, the"),
     "a bank to start from": ("--init {tiny.bank}", "bank.h5: is not a safetensors file; give weights"),
 }
@@ -195,3 +200,24 @@ def test_a_part_of_the_games_is_held_out(tiny, fraction):
     assert len(one.files) == len(other.files) == 1
     with pytest.raises(InputError, match="of 1 nothing is left to train on"):
         one.split(fraction)
+
+
+def test_what_a_stopped_run_has_so_far_spots(run, words, tiny, tmp_path):
+    """It is a spotter like others, and knows what its confidences are worth; a run may start from it."""
+    output, so_far = tmp_path / "a.safetensors", tmp_path / "a.so-far.safetensors"
+    line = [*words("finetune", output), "--valid", tiny.frames, "--epochs", 50]
+
+    def interrupt() -> None:
+        while not output.with_name("a.safetensors.resume").exists():
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    assert run(main, *line)[::2] == (130, "finetune: interrupted; --resume goes on\n")
+    assert run(spot, tiny.half, "-m", so_far, "--device", "cpu", "-q")[::2] == (0, "")
+    assert read_header(so_far).curves
+    before = so_far.read_bytes()
+    status, out, err = run(main, *words("finetune", output), "--init", so_far, "--resume")
+    assert (status, out) == (1, "")
+    assert err == f"finetune: {so_far}: is also an input; write somewhere else\n"
+    assert so_far.read_bytes() == before

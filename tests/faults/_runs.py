@@ -69,8 +69,9 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def check(line: Line, folder: Path, whole: Path, after: str) -> None:
-    """Every file is one that a whole run leaves, or the state of one that is to go on; each is whole."""
-    known = {path.relative_to(whole) for path in whole.rglob("*")} | {Path(f"{line.output}.resume")}
+    """Every file is one that a whole run leaves, or of one that is to go on; each is whole."""
+    known = {path.relative_to(whole) for path in whole.rglob("*")}
+    known |= {Path(f"{line.output}.resume"), Path(line.output.replace(".", ".so-far."))}
     found = {path.relative_to(folder) for path in folder.rglob("*") if ".part" not in str(path)}
     assert found <= known, after
     try:

@@ -45,6 +45,7 @@ from comedian.training.finetune import finetune
 from comedian.training.pretrain_spatial import pretrain_spatial
 from comedian.training.run import Run
 from comedian.training.validate import Validation
+from comedian.training.watch import TASK
 from comedian.weights.start import Start
 
 CPU = torch.device("cpu")
@@ -222,7 +223,8 @@ def _train_task(folder: Path, stage: str, output: str, how: str, device: torch.d
             file.write(json.dumps(record) + "\n")
 
     def report(task: str, *_: object) -> None:
-        steps.append(task)
+        if task == TASK:
+            steps.append(task)
         if how == f"kill={len(steps)}":
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -8,13 +8,15 @@ import torch
 from safetensors.torch import load_file
 
 from comedian.errors import InputError
+from comedian.formats.checkpoint import read_header
 from comedian.formats.frames import write_frames
 from comedian.models.spotter import Spotter
 from comedian.spotting.sources import score_video
 from comedian.training import finetune as module
 from comedian.training import loop
 from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim, set_prior
-from comedian.training.validate import Validation
+from comedian.training.state import save_state
+from comedian.training.validate import Validation, Verdict
 from comedian.weights.load import load_spotter
 from comedian.weights.start import Start
 from tests.training.conftest import interrupted
@@ -27,6 +29,8 @@ from tests.training.stages import (
     some_actions,
     train,
 )
+
+CURVES = {"Goal": [(0.5, 0.75, 0.25)]}
 
 
 def weights(module):
@@ -158,12 +162,14 @@ def scored(inputs, a_run, monkeypatch):
     def run_with(scores):
         records, epochs, sequence = [], [], iter(scores)
 
-        def score(validation, spotter, device):
+        def judge(validation, spotter, device, report):
+            if (score := next(sequence, None)) is None:
+                return Verdict(0.0, CURVES)  # of what is kept, for its curves
             epochs.append(weights(spotter))
             spotter.eval()
-            return next(sequence)
+            return Verdict(score, {"Goal": [(0.5, score, 0.25)]})
 
-        monkeypatch.setattr(Validation, "score", score)
+        monkeypatch.setattr(Validation, "judge", judge)
         run = a_run(records=records)
         train(inputs, "finetune", run)
         return weights(load_spotter(run.output)), records, epochs
@@ -197,14 +203,50 @@ def test_without_validation_the_last_epoch_is_kept(inputs, halves, a_run, stages
     assert all("valid_tight_a_mAP" not in record for record in records)
 
 
+@pytest.mark.parametrize("validated", [True, False])
+def test_what_the_run_would_end_with_lies_beside_it(inputs, halves, a_run, monkeypatch, validated):
+    """After every epoch, of either stage: the best one so far, or without validation the latest."""
+    scores, epochs, kept = iter([0.1, 0.3, 0.2, 0.5, 0.4]), [], []
+    run = a_run("spotter.safetensors")
+    assert run.so_far_path.name == "spotter.so-far.safetensors"
+
+    def judge(validation, spotter, device, report):
+        return Verdict(score := next(scores, 0.0), {"Goal": [(0.5, score, 0.25)]})
+
+    def look(path, place, identity, step, optimizer):
+        save_state(path, place, identity, step, optimizer)
+        epochs.append(weights(step.spotter))
+        kept.append((weights(load_spotter(run.so_far_path)), read_header(run.so_far_path)))
+
+    monkeypatch.setattr(Validation, "judge", judge)
+    monkeypatch.setattr(loop, "save_state", look)
+    actions = some_actions(halves)
+    validation = Validation(halves, actions) if validated else None
+    start = Start(str(inputs / "distilled.safetensors"))
+    finetune(halves, actions, FINETUNE, run, start, "smoke", validation)
+    best = [0, 1, 1, 3, 3] if validated else range(5)
+    assert len(kept) == 5
+    for (found, header), number in zip(kept, best, strict=True):
+        assert same(found, epochs[number])
+        assert header.recipe["preset"] == "smoke"
+        assert header.classes == CLASSES
+    told = [header.curves.get("Goal") for _, header in kept]
+    assert told == (
+        [[(0.5, score, 0.25)] for score in (0.1, 0.3, 0.3, 0.5, 0.5)] if validated else [None] * 5
+    )
+    assert not run.so_far_path.exists(), "in the end it would be the output"
+    assert same(weights(load_spotter(run.output)), epochs[best[-1]])
+
+
 def test_the_best_epoch_survives_an_interruption(inputs, a_run, monkeypatch):
     scores, epochs = iter([0.1, 0.2, 0.9, 0.3, 0.4]), []
 
-    def score(validation, spotter, device):
-        epochs.append(weights(spotter))
-        return next(scores)
+    def judge(validation, spotter, device, report):
+        if (score := next(scores, None)) is not None:
+            epochs.append(weights(spotter))
+        return Verdict(score or 0.0, CURVES)
 
-    monkeypatch.setattr(Validation, "score", score)
+    monkeypatch.setattr(Validation, "judge", judge)
     run = a_run()
     with interrupted(FINETUNE.head.epochs + 2):
         train(inputs, "finetune", run)
