@@ -25,6 +25,7 @@ FITS = {  # what takes less memory, by command; training takes a smaller batch
     "comedian diff": "end other programs",
     "convert-spots": "convert fewer spots at once",
     "draw-timeline": "draw fewer matches at once",
+    "export-model": "export a smaller spotter",
     "cut-clips": "cut fewer clips at once",
 }
 NO_MEMORY = re.compile(

@@ -46,14 +46,14 @@ def settings_of(path: Path, method: bool, window: float | None, window_for: list
 def thresholds_of(precision: float, model: str | None, say: Callable[[str], None]) -> dict[str, float]:
     """The least confidence of each class at which spots are right so often, by a spotter's validation."""
     from comedian.evaluation.curves import thresholds_for
-    from comedian.formats.checkpoint import read_header
+    from comedian.formats.exported import header_of
     from comedian.weights.hub import fetch
 
     names = [model] if model else usual_model()
     if not names:
         raise InputError("no spotter was named", "--precision", "name it with --model")
     name = names[0]
-    if not (curves := read_header(fetch(name)).curves):
+    if not (curves := header_of(fetch(name)).curves):
         what = "was trained without validation, so that nobody knows its precision"
         raise InputError(what, name, "use finetune --valid, or --threshold here")
     found = thresholds_for(curves, precision)

@@ -19,6 +19,7 @@ COMMANDS = {
     "check-data": "what would go wrong with videos, labels and the like",
     "convert-spots": "spots and labels in other forms, markers for editors",
     "draw-timeline": "a page of a match, to look at and correct",
+    "export-model": "a spotter as ONNX, for a laptop and other programs",
     "cut-clips": "from spots and their video to clips and a reel",
 }
 WITHIN = {  # programs of other projects have these names: they run as `comedian NAME` only

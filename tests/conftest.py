@@ -75,6 +75,19 @@ def tiny(tmp_path_factory) -> Tiny:
     )
 
 
+@pytest.fixture(scope="session")
+def tiny_onnx(tiny) -> Path:
+    """The session's spotter as ONNX; skips where its packages are not installed."""
+    for name in ("onnx", "onnxruntime", "onnxscript"):
+        pytest.importorskip(name)
+    from comedian.formats.exported import write_exported
+    from comedian.weights.export import export_weights
+
+    path = tiny.root / "spotter.onnx"
+    write_exported(path, export_weights(tiny.spotter, path))
+    return path
+
+
 @pytest.fixture
 def run(capfd):
     """Call a command's main in this process: run(main, *arguments) -> (status, stdout, stderr)."""

@@ -88,15 +88,19 @@ def save_checkpoint(path: str | Path, kind: str, tensors: dict[str, Tensor], hea
     """Write a weights file, whole or not at all."""
     assert kind in MAKER, kind
     assert kind == header.kind, f"{kind} weights with the header of a {header.kind}"
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata_of(header))
+
+
+def metadata_of(header: Header) -> dict[str, str]:
+    """A header as a file's metadata, JSON by name; `parsed_header` reads it."""
     values = {"format": FORMAT, "version": VERSION, **asdict(header)}
     values["provenance"] = json.loads(header.provenance)
     for name in ("curves", "offset_reach_seconds"):
         if not values[name]:
             del values[name]
-    metadata = {name: json.dumps(value) for name, value in values.items()}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    return {name: json.dumps(value) for name, value in values.items()}
 
 
 def load_checkpoint(path: str | Path, expect: str | Collection[str] = tuple(MAKER)) -> Checkpoint:
@@ -114,7 +118,7 @@ def load_checkpoint(path: str | Path, expect: str | Collection[str] = tuple(MAKE
 
 def read_header(path: str | Path) -> Header:
     """What a weights file says about itself, without its tensors; raises as `load_checkpoint`."""
-    return _header(path, read_safetensors(path, tensors=False)[0])
+    return parsed_header(path, read_safetensors(path, tensors=False)[0])
 
 
 def read_safetensors(path: str | Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -149,10 +153,11 @@ def is_ours(metadata: dict[str, str]) -> bool:
 
 def parsed_checkpoint(path: str | Path, metadata: dict[str, str], tensors: dict[str, Tensor]) -> Checkpoint:
     """A weights file of ours from what `read_safetensors` gave; raises as `load_checkpoint`."""
-    return Checkpoint(path, _header(path, metadata), tensors)
+    return Checkpoint(path, parsed_header(path, metadata), tensors)
 
 
-def _header(path: str | Path, metadata: dict[str, str]) -> Header:
+def parsed_header(path: str | Path, metadata: dict[str, str]) -> Header:
+    """The header that a file's metadata tell; InputError where it is damaged, not ours or too new."""
     if not is_ours(metadata):
         raise InputError("holds weights, but not ours", path, f"give weights made by {_makers()}")
     try:

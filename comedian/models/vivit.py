@@ -35,7 +35,7 @@ class Spatial(SpatialEncoder):
         The last block makes the class token alone: nobody reads what it would make of patches.
         """
         patches = self.patch_embed(tubelets).flatten(1, 2)  # (N, P, D)
-        cls_token = self.cls_token.expand(len(patches), -1, -1)
+        cls_token = self.cls_token.expand(patches.shape[0], -1, -1)
         x = torch.cat([cls_token, patches], dim=1) + self.pos_embed  # (N, 1 + P, D)
         *blocks, last = self.blocks
         for block in blocks:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from comedian.data.augment import to_input
+from comedian.models.exported import ExportedSpotter
 from comedian.models.packed import packed
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import Spotter
@@ -55,7 +56,8 @@ def encode_stream(
 
 
 def _fastest(spotter: Spotter, device: torch.device) -> SpatialEncoder:
-    return packed(spotter.spatial) if device.type == "cpu" else spotter.spatial
+    of_torch = not isinstance(spotter, ExportedSpotter)
+    return packed(spotter.spatial) if of_torch and device.type == "cpu" else spotter.spatial
 
 
 @torch.inference_mode()

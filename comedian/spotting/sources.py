@@ -1,5 +1,6 @@
 """What can be spotted: videos, frames files, and saved scores in their place."""
 
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -23,6 +24,7 @@ from comedian.formats.games import (
 from comedian.formats.naming import text_of
 from comedian.formats.periods import Period
 from comedian.formats.scores import Scores, ScoresFile, is_scores_file
+from comedian.models.exported import ExportedSpotter
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
 from comedian.recipes.stages import SpotRecipe
@@ -133,6 +135,7 @@ def score_sources(
     """
     for source in sources:
         _check_frames(source, spotters[0].trained_on)
+    device = _device_for(spotters, device, say)
 
     def work(number: int) -> Iterator[Scores | str | InputError]:
         """Scores of a half, and after them what is to be said of it if somebody else is to say it."""
@@ -200,7 +203,8 @@ def score_video(
     if others:
         raise InputError(f"holds {1 + len(others)} periods", path, "score it with score_sources")
     _check_frames(source, spotters[0].trained_on)
-    return join(score_source(source, spotters, spotters[0].spot, torch.device(device)))
+    device = _device_for(spotters, torch.device(device), warnings.warn)
+    return join(score_source(source, spotters, spotters[0].spot, device))
 
 
 def average_saved(files: Sequence[ScoresFile]) -> Generator[Scores, None, None]:
@@ -234,6 +238,16 @@ def stream_frames(file: FramesFile, chunk: int = 64) -> Iterator[tuple[float, np
     for start in range(0, len(file), chunk):
         indices = range(start, min(start + chunk, len(file)))
         yield from zip(file.seconds[indices.start : indices.stop].tolist(), file.read(indices), strict=True)
+
+
+def _device_for(
+    spotters: Sequence[Spotter], device: torch.device, say: Callable[[str], None]
+) -> torch.device:
+    """The device, or the CPU where a spotter runs nowhere else."""
+    if device.type == "cpu" or not any(isinstance(spotter, ExportedSpotter) for spotter in spotters):
+        return device
+    say(f"an ONNX model runs on the CPU, {device} is not used")
+    return torch.device("cpu")
 
 
 def _decoders(device: torch.device) -> int:

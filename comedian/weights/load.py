@@ -22,6 +22,8 @@ from comedian.formats.checkpoint import (
     read_safetensors,
     save_checkpoint,
 )
+from comedian.formats.exported import is_exported, read_exported
+from comedian.models.exported import ExportedSpotter
 from comedian.models.spatial import SpatialEncoder, build_spatial
 from comedian.models.spotter import Spotter
 from comedian.models.temporal import TemporalTransformer
@@ -114,9 +116,18 @@ def current_name(name: str, prefix: str = "") -> str:
 
 
 def load_spotter(path: str | Path) -> Spotter:
-    """A spotter in eval mode on the CPU, with `geometry`, `mean`, `std` and `spot` as it was trained."""
-    checkpoint = load_weights(path, expect="spotter")
-    header = checkpoint.header
+    """A spotter in eval mode on the CPU, with `geometry`, `mean`, `std` and `spot` as it was trained.
+
+    One of `export-model` is an `ExportedSpotter`, which ONNX Runtime computes.
+    """
+    if is_exported(path):
+        return ExportedSpotter(read_exported(path))
+    return spotter_of(load_weights(path, expect="spotter"))
+
+
+def spotter_of(checkpoint: Checkpoint) -> Spotter:
+    """The spotter of weights of that kind, as `load_spotter`."""
+    header, path = checkpoint.header, checkpoint.path
     spotter = _built(
         lambda: Spotter(header.model, header.classes, header.offset_reach_seconds), checkpoint.tensors, path
     )

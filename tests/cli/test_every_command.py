@@ -24,7 +24,13 @@ BIN = ROOT / "bin"
 MATCHES = ROOT / "tests/data/matches"
 every_command = pytest.mark.parametrize("name", COMMANDS)
 of_all = pytest.mark.parametrize("name", COMMANDS | WITHIN)
-APART = ("check-data", "cut-clips", "convert-spots", "draw-timeline")  # which write in ways of their own
+APART = (
+    "check-data",
+    "cut-clips",
+    "convert-spots",
+    "draw-timeline",
+    "export-model",
+)  # which write in ways of their own
 WRITERS = [name for name in COMMANDS if name not in APART]
 
 
