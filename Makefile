@@ -25,7 +25,7 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install install-cpu recipe demo ablation bench faults docs test clean
+.PHONY: help install install-cpu recipe demo ablation bench faults docs pictures test clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
@@ -126,6 +126,9 @@ faults: $(STAMP) ## kill, starve and feed rubbish to every command: the table of
 
 docs: $(STAMP) ## put the commands' own help into docs/
 	$(BIN)/python -m tests.help_pages
+
+pictures: demo ## the tutorial's pictures, drawn by the commands from the demo's spotter (wants Chromium)
+	$(BIN)/python -m tests.pictures "$(DEMO)/spotter.safetensors" docs
 
 test: $(STAMP) ## lint and test
 	$(BIN)/ruff check .

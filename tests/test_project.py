@@ -99,7 +99,7 @@ def test_a_cpu_needs_no_package_for_cuda():
 def test_no_other_page_tells_of_options_that_do_not_exist(path):
     ours = set().union(*map(options_of, COMMANDS | WITHIN)) | {"--help"}
     pip = {"--disable-pip-version-check", "--editable", "--no-deps", "--quiet", "--index-url"}
-    foreign = TORCHRUN | pip | {"--no-print-directory", "--check"}
+    foreign = TORCHRUN | pip | {"--no-print-directory", "--check", "--prefix"}
     assert told_in((ROOT / path).read_text()) <= ours | foreign
 
 

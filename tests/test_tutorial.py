@@ -19,6 +19,7 @@ COMMANDS = (
     "cut-clips",
     "extract-frames",
     "finetune",
+    "evaluate",
     "convert-spots",
 )
 
@@ -65,9 +66,25 @@ def test_every_line_runs(tiny: Tiny, tmp_path, monkeypatch, run):
         assert status == 0 or name == "check-data", (words, err)
         done.append(name)
     assert set(done) == set(COMMANDS)
-    for made in ("match.html", "again.html", "reel.mp4", "own.safetensors", "match.xml", "match.csv"):
+    for made in (
+        "match.html",
+        "again.html",
+        "reel.mp4",
+        "own.safetensors",
+        "curves.svg",
+        "match.xml",
+        "match.csv",
+    ):
         assert Path(made).stat().st_size > 100, made
     assert len(list(Path("clips").iterdir())) >= 1
     assert [path.name for path in sorted(Path("frames/match").iterdir())] == ["1.h5", "2.h5"]
     halves = {json.loads(line)["half"] for line in Path("spots.jsonl").read_text().splitlines()}
     assert halves == {1, 2}
+
+
+def test_its_pictures_are_small_and_said_in_words():
+    pictures = re.findall(r"!\[([^]]+)\]\((\S+)\)", PAGE)
+    assert [name for _, name in pictures] == ["tutorial-page.png", "tutorial-curves.svg"]
+    for words, name in pictures:
+        assert len(words) > 40
+        assert 10_000 < (ROOT / "docs" / name).stat().st_size < 150_000, name

@@ -100,6 +100,7 @@ class Page:
 
     def resize(self, width: int, height: int, scale: float = 1) -> None:
         """Make the window so large, in CSS pixels; `scale` device pixels each."""
+        self._width = width
         size = {"width": width, "height": height, "deviceScaleFactor": scale}
         self.call("Emulation.setDeviceMetricsOverride", mobile=False, **size)
 
@@ -108,9 +109,11 @@ class Page:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=kind, features=features)
 
-    def screenshot(self, path: Path) -> None:
-        """Write what the window shows as a PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+    def screenshot(self, path: Path, height: int | None = None) -> None:
+        """Write what the window shows as a PNG, or the page down to `height` pixels."""
+        clip = {"x": 0, "y": 0, "width": self._width, "height": height, "scale": 1}
+        beyond = {} if height is None else {"captureBeyondViewport": True, "clip": clip}
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **beyond)["data"]))
 
     def _next(self) -> dict:
         while b"\0" not in self._read:

@@ -5,8 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from comedian.formats.labels import read_label_sets
+from tests.pictures import HEIGHT, SIZE, take
 
 HERE = Path(__file__).parent
 SCRIPT = HERE.parents[1] / "comedian" / "pages" / "timeline.js"
@@ -151,6 +153,14 @@ def test_thumbnails_in_the_table_and_at_the_mouse(show):
     page.mouse("mouseMoved", 5, 5)
     assert page.run("$$('tip').hidden")
     assert show().run("$$('picture').hidden")
+
+
+def test_a_picture_of_the_page_for_the_tutorial(show, match, tmp_path):
+    show("--thumbnails", 3)
+    take(match / "match.html", tmp_path / "a.png", tmp_path / "profile")
+    picture = Image.open(tmp_path / "a.png")
+    assert (picture.size, picture.mode) == ((SIZE[0], HEIGHT), "P")
+    assert (tmp_path / "a.png").stat().st_size < 150_000
 
 
 def test_a_video_that_no_browser_plays_gets_a_hint(tab, match, run, tmp_path):
