@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from comedian.errors import InputError, some_of
-from comedian.spotting.listing import best
+from comedian.spotting.listing import best, chosen
 
 from ._app import command
 from ._io import SPOTS, open_spots
 from ._options import NoRemarks, by_name
 from ._outputs import check_output, refuse_inputs
+from ._precision import Judged, Precision, thresholds_of
 from ._say import speaker
 
 NAME = "cut-clips"
@@ -41,6 +42,8 @@ def cut_clips(
     before: Annotated[float, BEFORE] = 10.0,
     after: Annotated[float, AFTER] = 5.0,
     threshold: Annotated[float, THRESHOLD] = 0.0,
+    precision: Precision = None,
+    model: Judged = None,
     top: Annotated[int | None, TOP] = None,
     video: Annotated[Path | None, VIDEO] = None,
     exact: Annotated[bool, EXACT] = False,
@@ -60,10 +63,10 @@ def cut_clips(
     from comedian.video.cutting import cut, within
     from comedian.video.cutting import reel as write_reel
 
+    say = speaker(NAME, quiet)
+    least = thresholds_of(precision, model, say)
     with open_spots(spots, NAME) as found:
-        wanted = [
-            one for one in found if one["confidence"] >= threshold and (not label or one["label"] in label)
-        ]
+        wanted = chosen(found, label, threshold, least)
     planned = plan(best(wanted, top) if top else wanted, finder(spots, video), before, after)
     refuse_inputs([reel] if reel else [], [clip.video for clip in planned])
     clips = within(planned)
@@ -71,7 +74,6 @@ def cut_clips(
         f"no spot of {some_of(label or ['any label'])}: nothing to cut": not clips,
         f"{len(planned) - len(clips)} clips lie behind the end of their video": len(clips) < len(planned),
     }
-    say = speaker(NAME, quiet)
     for message in [text for text, holds in remarks.items() if holds]:
         say(message)
     for path, clip in cut(clips, output, exact) if output else ():

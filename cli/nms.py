@@ -15,8 +15,9 @@ from comedian.spotting.suppress import Suppression, by_half
 from ._app import command
 from ._io import SPOTS, games_in, open_output, open_spots, write_spots
 from ._options import by_name
+from ._precision import Judged, Precision, thresholds_of
 from ._say import warn
-from ._suppression import chosen_method, label_window, settings_of, thresholds_of
+from ._suppression import chosen_method, label_window, settings_of
 
 
 class Form(StrEnum):
@@ -36,13 +37,6 @@ MIN_GAP = typer.Option(
 SETTINGS = typer.Option(
     metavar="FILE", callback=by_name("settings"), help="Kind, window and threshold by label, of tune-nms."
 )
-PRECISION = typer.Option(
-    min=0, max=1, metavar="FRACTION", help="Keep what is right so often, by --model's validation."
-)
-MODEL = typer.Option(
-    "--model", "-m", metavar="SPOTTER", callback=by_name("weights"),
-    help="Spotter that made the spots, for --precision [default: $COMEDIAN_MODEL].",
-)  # fmt: skip
 TOP = typer.Option(min=1, metavar="NUMBER", help="Only the best of all; with --table best first.")
 TABLE = typer.Option("--table", help="A list for people: half, clock, label, confidence.")
 TO = typer.Option(help="A spot a line, or SoccerNet's results_spotting.json into -o.")
@@ -61,8 +55,8 @@ def nms(
     threshold: Annotated[float, THRESHOLD_OPTION] = THRESHOLD,
     settings: Annotated[Path | None, SETTINGS] = None,
     min_gap: Annotated[float | None, MIN_GAP] = None,
-    precision: Annotated[float | None, PRECISION] = None,
-    model: Annotated[str | None, MODEL] = None,
+    precision: Precision = None,
+    model: Judged = None,
     top: Annotated[int | None, TOP] = None,
     table: Annotated[bool, TABLE] = False,
     to: Annotated[Form, TO] = Form.jsonl,
@@ -81,7 +75,7 @@ def nms(
     if to == Form.soccernet and (output == "-" or table):
         needs = "is no table" if table else "needs a folder or a .zip: -o"
         raise typer.BadParameter(f"soccernet {needs}", param_hint="--to")
-    least = None if precision is None else thresholds_of(precision, model, partial(warn, "nms"))
+    least = thresholds_of(precision, model, partial(warn, "nms"))
     keep = Suppression(method, window, windows, threshold, min_gap, own, least)
     seen, present = Seen(windows), games_in(spots, output)
     with open_spots(spots, "nms") as found:

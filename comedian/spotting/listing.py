@@ -1,12 +1,13 @@
 """Spots as a list for people: the best ones, a line each."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 from comedian.formats.clocks import clock, hours_clock
 from comedian.formats.spot import Outside, Spot
+from comedian.spotting.suppress import reaching
 
 HEAD = ("half", "clock", "label", "confidence")
 
@@ -14,6 +15,19 @@ HEAD = ("half", "clock", "label", "confidence")
 def best(spots: Iterable[Spot], number: int) -> list[Spot]:
     """The spots of the highest confidence, those first; of equal ones the earliest."""
     return heapq.nlargest(number, spots, key=itemgetter("confidence"))
+
+
+def chosen(
+    spots: Iterable[Spot],
+    labels: Collection[str] | None = None,
+    threshold: float = 0.0,
+    least: Mapping[str, float] | None = None,
+) -> list[Spot]:
+    """The spots of some labels, or of all, whose confidence reaches a threshold, and that of the label."""
+    found = spots if least is None else reaching(spots, least)
+    return [
+        one for one in found if one["confidence"] >= threshold and (not labels or one["label"] in labels)
+    ]
 
 
 def in_order(spots: Iterable[Spot]) -> list[Spot]:

@@ -138,9 +138,12 @@ class Suppression:
             kept = suppress_half(half, self.method, self.window_seconds, self.windows, self.threshold)
         if self.min_gap_seconds is not None:
             kept = suppress_half(kept, "hard", 2 * self.min_gap_seconds, threshold=self.threshold)
-        if self.least is None:
-            return kept
-        return [spot for spot in kept if spot["confidence"] >= self.least.get(spot["label"], math.inf)]
+        return kept if self.least is None else list(reaching(kept, self.least))
+
+
+def reaching(spots: Iterable[Spot], least: Mapping[str, float]) -> Iterator[Spot]:
+    """The spots whose confidence reaches the least of their label; a label without one has none."""
+    return (spot for spot in spots if spot["confidence"] >= least.get(spot["label"], math.inf))
 
 
 def _check_finite(spots: Sequence[Spot]) -> None:

@@ -1,6 +1,7 @@
 """Short runs of the training commands, and broken files."""
 
 import os
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -61,3 +62,15 @@ def broken(tiny, tmp_path_factory) -> dict[str, Path]:
     cut_weights.write_bytes(tiny.spotter.read_bytes()[:-5000])
     empty.touch()
     return {"cut_frames": cut_frames, "cut_weights": cut_weights, "empty": empty}
+
+
+@pytest.fixture
+def judged(tiny, tmp_path):
+    """A spotter that was validated: of Goal and Foul something is known."""
+    from comedian.formats.checkpoint import load_checkpoint, save_checkpoint
+
+    checkpoint = load_checkpoint(tiny.spotter)
+    curves = {"Goal": [(0.8, 1.0, 0.2), (0.6, 0.9, 0.5), (0.3, 0.4, 0.9)], "Foul": [(0.9, 0.5, 0.1)]}
+    header = replace(checkpoint.header, curves=curves)
+    save_checkpoint(tmp_path / "judged.safetensors", "spotter", checkpoint.tensors, header)
+    return tmp_path / "judged.safetensors"

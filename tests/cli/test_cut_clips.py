@@ -198,6 +198,26 @@ def test_what_becomes_a_clip_and_how_it_is_called(run, tmp_path):
     )
 
 
+def test_spots_by_the_precision_of_their_spotter(run, judged, tmp_path):
+    """Goal is right nine times in ten from 0.6 on, Foul never is, of Corner nothing is known."""
+    video = make(tmp_path / "match.mp4")
+    path = spots(tmp_path, video, 5, 12, 25)
+    spots(tmp_path, video, 18, label="Foul")
+    spots(tmp_path, video, 20, label="Corner")
+    words = ("--before", 1, "--after", 1, "-o", tmp_path / "clips", "--precision", 0.9)
+    status, out, err = run(main, path, *words, "--model", judged)
+    assert [json.loads(line)["end_seconds"] for line in out.splitlines()] == [13, 26]
+    assert (status, err) == (
+        0,
+        "cut-clips: right 90% of the time, which finds of all: Goal 0.50 (from 0.60 on)\n"
+        "cut-clips: never so sure, left out: Foul\n",
+    )
+    (sure,) = clips(run, path, *words, "--model", judged, "--threshold", 0.7, "-q")
+    assert sure["end_seconds"] == 26
+    said = "cut-clips: --precision: no spotter was named; name it with --model\n"
+    assert run(main, path, *words) == (1, "", said)
+
+
 def test_both_clocks(run, tmp_path):
     video = make(tmp_path / "match.mp4")
     spot = {"video": "match.mp4", "half": 2, "position_ms": 2000, "label": "Goal", "confidence": 1}

@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cli.nms import main
-from comedian.formats.checkpoint import load_checkpoint, save_checkpoint
 from comedian.formats.soccernet import read_soccernet
 from comedian.spotting.suppress import suppress
 
@@ -325,16 +323,6 @@ def test_bad_settings_are_one_line(run, file, tmp_path):
     assert "settings.toml: default: kind must be" in err
 
 
-@pytest.fixture
-def judged(tiny, tmp_path):
-    """A spotter that was validated: of Goal and Foul something is known."""
-    checkpoint = load_checkpoint(tiny.spotter)
-    curves = {"Goal": [(0.8, 1.0, 0.2), (0.6, 0.9, 0.5), (0.3, 0.4, 0.9)], "Foul": [(0.9, 0.5, 0.1)]}
-    header = replace(checkpoint.header, curves=curves)
-    save_checkpoint(tmp_path / "judged.safetensors", "spotter", checkpoint.tensors, header)
-    return tmp_path / "judged.safetensors"
-
-
 def test_thresholds_by_what_they_are_worth(run, file, judged):
     status, out, err = run(file, "--hard", "--precision", 0.9, "--model", judged)
     everything = [json.loads(line) for line in run(file, "--hard")[1].splitlines()]
@@ -345,6 +333,12 @@ def test_thresholds_by_what_they_are_worth(run, file, judged):
         "nms: right 90% of the time, which finds of all: Goal 0.50 (from 0.60 on)\n"
         "nms: never so sure, left out: Foul\n"
     )
+
+
+def test_a_spotter_without_precision_has_no_effect(run, file, judged):
+    expected = run(file, "--hard")[1]
+    said = "nms: --model has no effect without --precision\n"
+    assert run(file, "--hard", "--model", judged) == (0, expected, said)
 
 
 def test_precision_needs_a_spotter_that_was_validated(run, file, tiny, monkeypatch):

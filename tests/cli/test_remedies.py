@@ -56,6 +56,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/video/extract.py": ("extract-frames",),
     "comedian/weights/hub.py": ("spot",),
     "cli/_suppression.py": ("nms",),
+    "cli/_precision.py": ("nms", "cut-clips"),
     "cli/_init.py": TRAINING,
     "cli/_training.py": TRAINING,
     **{f"cli/{name.replace('-', '_')}.py": (name,) for name in COMMANDS | WITHIN},
