@@ -13,7 +13,7 @@ READERS = {  # kind -> function in comedian.about, imported where needed: that f
     **{kind: f"hdf5.{kind}" for kind in ("frames", "bank", "scores")},
     **{kind: f"weights.{kind}" for kind in ("weights", "state")},
     **{kind: f"others.{kind}" for kind in ("spots", "results", "labels", "features", "video")},
-    **{kind: f"others.{kind}" for kind in ("recipe", "periods")},
+    **{kind: f"others.{kind}" for kind in ("recipe", "periods", "epochs")},
     "settings": "others.recipe",
     "list": "others.games",
 }

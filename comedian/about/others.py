@@ -16,6 +16,7 @@ from comedian.formats.features import open_features
 from comedian.formats.games import read_list
 from comedian.formats.labels import form_of, read_label_sets
 from comedian.formats.periods import SUFFIX, periods_beside, to_intervals
+from comedian.formats.records import read_records
 from comedian.formats.soccernet import list_soccernet, read_soccernet
 from comedian.formats.spot import KEYS, Outside, Spot
 from comedian.formats.spots import read_spots_file
@@ -124,6 +125,17 @@ def recipe(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"is not TOML: {error}", path, "see finetune --show-recipe for its form") from None
     return {"tables": list(tables), **{key: value for key, value in tables.items() if key != "recipe"}}
+
+
+def epochs(path: Path) -> dict[str, Any]:
+    """The records of a run's epochs: of each stage how many, the first and last loss; the last record."""
+    records = list(read_records(path))
+    stages = [
+        {"stage": stage, "epochs": len(losses), "first_loss": losses[0], "last_loss": losses[-1]}
+        for stage in dict.fromkeys(record["stage"] for record in records)
+        for losses in [[record["loss"] for record in records if record["stage"] == stage]]
+    ]
+    return {"stages": stages, "last": records[-1]}
 
 
 def periods(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from comedian.formats.hdf5 import kind_of as hdf5_format
 from comedian.formats.labels import FORMS, TEXT_SUFFIXES, text_form
 from comedian.formats.naming import VIDEO_SUFFIXES
 from comedian.formats.periods import SUFFIX as PERIODS_SUFFIX
+from comedian.formats.records import NEEDED
 from comedian.formats.soccernet import RESULTS_NAME
 from comedian.formats.soccernet_labels import LABELS_NAMES
 from comedian.formats.text import UTF8_MARK
@@ -29,6 +30,7 @@ KINDS = (
     "scores",
     "weights",
     "state",
+    "epochs",
     "spots",
     "labels",
     "results",
@@ -113,6 +115,8 @@ def _of_text(path: Path, start: bytes) -> str | None:
         content = _json(path.read_bytes().removeprefix(UTF8_MARK))
     if isinstance(content, dict) and {"position_ms", "video_ms"} & content.keys():
         return "spots" if "confidence" in content else "labels"
+    if isinstance(content, dict) and content.keys() >= NEEDED.keys():
+        return "epochs"
     if path.name in (*LABELS_NAMES, RESULTS_NAME):
         return "results" if path.name == RESULTS_NAME else "labels"
     if path.name.endswith(PERIODS_SUFFIX):

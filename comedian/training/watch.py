@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from comedian import distributed
+from comedian.formats.records import keep_record
 from comedian.progress import silent
 from comedian.training.pace import Around, Pace
-from comedian.training.records import keep_record
 from comedian.training.run import Run
 
 TASK = "training"

@@ -112,6 +112,25 @@ def test_a_state(told):
     assert found["settings"]["recipe.classes"] == list(CLASSES)
 
 
+def test_records_of_epochs(run, told, tmp_path):
+    path = tmp_path / "spotter.safetensors.epochs"
+    records = [{"stage": "finetune head", "epoch": 1, "loss": 0.5, "lr": 0.1}]
+    records += [{"stage": "finetune", "epoch": epoch, "loss": 0.5 / epoch} for epoch in (1, 2)]
+    records[-1] |= {"valid_tight_a_mAP": 0.25, "best_stage": "finetune", "best_epoch": 2}
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    found = told(path)
+    assert (found["kind"], found["last"]) == ("epochs", records[-1])
+    assert found["stages"] == [
+        {"stage": "finetune head", "epochs": 1, "first_loss": 0.5, "last_loss": 0.5},
+        {"stage": "finetune", "epochs": 2, "first_loss": 0.5, "last_loss": 0.25},
+    ]
+    assert "stages                  finetune head, epochs 1, first_loss 0.5" in run(main, path)[1]
+    path.write_text(path.read_text() + '{"stage": "finetune", "epoch": 0, "loss": 1}\n')
+    status, out, err = run(main, path)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert f"{path}:4: epoch must be int >= 1, not 0; give records as training writes them" in err
+
+
 def test_spots_and_results(told, tmp_path):
     path = tmp_path / "spots.jsonl"
     path.write_text("".join(json.dumps(SPOT | {"confidence": c, "team": "x"}) + "\n" for c in (0.25, 2)))

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from comedian.formats.records import keep_record
 from comedian.training import loop
-from comedian.training.records import keep_record
 from tests.training.conftest import interrupted
 from tests.training.stages import train
 

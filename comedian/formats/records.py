@@ -1,9 +1,17 @@
 """The records of a run's epochs, kept beside its weights: one JSON object a line."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from comedian.formats.atomic import atomic_path
+from comedian.formats.text import decode, parse_json
+from comedian.recipes.ranges import Count
+from comedian.recipes.schema import checked, mapping
+
+NEEDED: dict[str, Any] = {"stage": str, "epoch": Count, "loss": float}
+REMEDY = "give records as training writes them"
 
 
 def keep_record(path: Path, record: dict, first: bool) -> None:
@@ -33,3 +41,17 @@ def _is_before(line: str, record: dict) -> bool:
         return is_earlier or other["stage"] != record["stage"]
     except (ValueError, TypeError, KeyError):
         return False  # not a line of ours
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a file in order.
+
+    Raises:
+        InputError: a line is none.
+    """
+    for number, line in enumerate(decode(path.read_bytes(), path, REMEDY).splitlines(), 1):
+        place = f"{path}:{number}"
+        record = mapping("the line", parse_json(line, path, REMEDY, number), place, REMEDY)
+        for key, kind in NEEDED.items():
+            checked(key, record.get(key), kind, place, REMEDY)
+        yield dict(record)
