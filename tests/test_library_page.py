@@ -45,6 +45,9 @@ def test_every_example_runs(tiny, tmp_path, monkeypatch, capsys):
         "false alarm",
     }
     assert (tmp_path / "curves.svg").read_text().startswith("<svg")
+    assert (tmp_path / "match.html").read_text().startswith("<!doctype html>")
+    assert 10 < len(names["pictures"]) <= 20
+    assert all(path.is_file() for path in [*names["files"], tmp_path / "reel.mp4"])
     assert names["tuned"].units == "games"
     assert set(names["tasks"]) == {"1/1 1_224p.mkv"}
     assert load_checkpoint("mine.safetensors", "spotter").header.classes == ("Goal", "Foul")

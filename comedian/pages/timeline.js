@@ -337,7 +337,7 @@ function download(content, name) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
-$$("own").onclick = () => download(own(), `${data.name}.labels.json`);
+$$("own").onclick = () => download(own(), `${data.name}.json`);
 $$("soccernet").onclick = () => download(soccernet(), "Labels-v2.json");
 
 // --- begin -------------------------------------------------------------------------------------------------

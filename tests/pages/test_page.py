@@ -114,7 +114,7 @@ def test_correcting_and_both_downloads(show, tmp_path):
     page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     for button, name in (("own", None), ("soccernet", "Labels-v2.json")):
         page.run(f"$$('{button}').click()")
-        file = tmp_path / (name or f"{page.run('data.name')}.labels.json")
+        file = tmp_path / (name or f"{page.run('data.name')}.json")
         page.until("new Promise((done) => setTimeout(() => done(true), 300))")
         (actions,) = read_label_sets(file).values()
         assert [(one.half, one.position_ms, one.label) for one in actions] == [
