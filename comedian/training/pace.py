@@ -25,31 +25,37 @@ ALONE = Around()
 
 
 class Pace:
-    """Measures iterations and the ends of epochs, of a stage of E epochs of I iterations.
+    """Measures a stage of E epochs of I iterations.
 
-    The end of an epoch (validation, keeping the state) counts from the first one on that was measured.
+    The first iteration of an epoch waits for what lies between it and the one before: validation, keeping
+    the state, threads that start. That is measured apart, and counts from the first time on.
     """
 
     def __init__(
         self, epochs: int, iterations: int, around: Around, now: Callable[[], float] = perf_counter
     ):
         self._epochs, self._iterations, self._around, self._now = epochs, iterations, around, now
-        self._spent, self._measured, self._end = 0.0, 0, 0.0
-        self._last: float | None = None  # when the epoch's latest iteration was over
+        self._spent, self._measured = 0.0, 0  # by iterations within epochs
+        self._turn: float | None = None  # from an epoch's last iteration to the end of the next one's first
+        self._end = 0.0  # of an epoch, after its last iteration
+        self._last: float | None = None  # when the latest iteration was over
+        self._is_new = True  # no iteration of the epoch is over
 
     def iteration(self) -> None:
-        """An iteration is over; the first of an epoch is not measured, what comes before it differs."""
+        """An iteration is over."""
         now = self._now()
-        if self._last is not None:
+        if self._last is not None and self._is_new:
+            self._turn = now - self._last
+        elif self._last is not None:
             self._spent += now - self._last
             self._measured += 1
-        self._last = now
+        self._last, self._is_new = now, False
 
     def end_of_epoch(self) -> None:
         """All that follows the epoch's iterations is over."""
         if self._last is not None:
             self._end = self._now() - self._last
-        self._last = None
+        self._is_new = True
 
     def work(self, epoch: int, done: int) -> tuple[float, float]:
         """What is done of the whole run and how much there is, in iterations of this stage.
@@ -65,9 +71,11 @@ class Pace:
 
     def seconds_left(self, epoch: int, done: int) -> float | None:
         """Seconds to the end of the last stage; None before there is a measure. Args as for `work`."""
-        if not self._measured:
+        if not self._measured and self._turn is None:
             return None
-        of_stage = self._epochs - epoch
-        iterations = (of_stage + self._around.cost * self._around.after) * self._iterations - done
-        ends = of_stage + self._around.after
-        return iterations * self._spent / self._measured + ends * self._end
+        one = self._spent / self._measured if self._measured else 0.0  # of an epoch of one, nothing follows
+        turn = one if self._turn is None else self._turn
+        _, after, cost = self._around
+        more = self._epochs - epoch - 1
+        iterations = self._iterations - done + (more + cost * after) * (self._iterations - 1)
+        return iterations * one + (more + after) * turn + self._end

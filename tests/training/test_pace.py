@@ -34,8 +34,14 @@ def test_nothing_is_guessed_before_it_was_measured():
     assert run_through(pace, clock, 2, 3, 10.0) == [None, 40, 30, 20, 10, 0]
 
 
-def test_the_start_of_an_epoch_is_no_measure_of_its_iterations():
-    """The first one waits for threads, for kernels to be made, for the validation before it."""
+def test_epochs_of_one_iteration():
+    clock = Clock()
+    pace = Pace(3, 1, ALONE, clock)
+    assert run_through(pace, clock, 3, 1, 10.0, at_the_end=5.0) == [None, 15 + 5, 5]
+
+
+def test_the_start_of_a_run_is_no_measure_of_its_iterations():
+    """The first one waits for threads, and for kernels to be made."""
     clock = Clock()
     pace = Pace(2, 3, ALONE, clock)
     clock.seconds = 500.0
@@ -54,7 +60,7 @@ def test_stages_that_follow_count_at_their_cost():
     clock = Clock()
     pace = Pace(1, 4, Around(after=2, cost=3.0), clock)
     left = run_through(pace, clock, 1, 4, 10.0)
-    assert left[-1] == 2 * 3 * 4 * 10
+    assert left[-1] == 2 * (3 * 3 * 10 + 10), "what lies between epochs costs as much in each stage"
     pace = Pace(2, 4, Around(before=1, cost=1 / 3), clock)
     assert run_through(pace, clock, 2, 4, 30.0)[-1] == 0, "what is behind is not left"
 
