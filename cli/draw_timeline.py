@@ -1,6 +1,6 @@
 """draw-timeline: from spots to one HTML page a match."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,9 +45,7 @@ def draw_timeline(
     The page needs no server and no network; its video lies beside it.
     """
     from comedian.pages.matches import matches_of
-    from comedian.pages.thumbnails import size_of
-    from comedian.pages.thumbnails import thumbnails as pictures_of
-    from comedian.pages.timeline import page
+    from comedian.pages.timeline import page, size_of
 
     say = speaker(NAME, quiet)
     with open_spots(spots, NAME) as found:
@@ -58,13 +56,22 @@ def draw_timeline(
     for path, match in _targets(output, matches):
         refuse_inputs([path], [video or "", *shown])
         path.parent.mkdir(parents=True, exist_ok=True)
-        with progress(quiet) as report:
-            pictures = pictures_of(match, thumbnails, say, report)
+        pictures = _pictures(match, thumbnails, say, quiet)
         text = page(match, path.parent.resolve(), pictures)
         with open_output(str(path)) as stream:
             stream.write(text)
         about = f"{size_of(text, pictures)}; " if thumbnails else ""
         say(f"{path}: {about}open it in a browser")
+
+
+def _pictures(match: Any, number: int, say: Callable[[str], None], quiet: bool) -> dict[int, bytes]:
+    """The thumbnails of a match; nothing of video is loaded for none."""
+    if not number:
+        return {}
+    from comedian.pages.thumbnails import thumbnails
+
+    with progress(quiet) as report:
+        return thumbnails(match, number, say, report)
 
 
 def _targets(output: str, matches: Sequence[tuple[str, Any]]) -> list[tuple[Path, Any]]:

@@ -50,12 +50,6 @@ def thumbnails(
     return made
 
 
-def size_of(text: str, pictures: Mapping[int, bytes]) -> str:
-    """How large a page is, and its pictures, in words."""
-    encoded = sum(-(-len(blob) // 3) * 4 for blob in pictures.values())
-    return f"{len(pictures)} thumbnails, {encoded / 1e6:.1f} of {len(text.encode()) / 1e6:.1f} MB"
-
-
 def _of_video(path: Path, places: Mapping[int, float]) -> Iterator[tuple[int, bytes]]:
     """Pictures of one video by number; moments may share a second."""
     by_second: dict[float, list[int]] = {}

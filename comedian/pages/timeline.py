@@ -107,6 +107,12 @@ def page(match: Match, beside: Path, pictures: Mapping[int, bytes] = MappingProx
     )
 
 
+def size_of(text: str, pictures: Mapping[int, bytes]) -> str:
+    """How large a page is, and its pictures, in words."""
+    encoded = sum(-(-len(blob) // 3) * 4 for blob in pictures.values())
+    return f"{len(pictures)} thumbnails, {encoded / 1e6:.1f} of {len(text.encode()) / 1e6:.1f} MB"
+
+
 def _about(match: Match, shown: int) -> str:
     spots = f"{shown} of {len(match.spots)} moments" if shown < len(match.spots) else f"{shown} moments"
     return spots if match.labels is None else f"{spots}, {match.labels} labels"

@@ -155,6 +155,16 @@ def test_thumbnails_in_the_table_and_at_the_mouse(show):
     assert show().run("$$('picture').hidden")
 
 
+def test_in_print_all_of_the_lanes_are_there(show):
+    page = show()
+    page.run("$$('zoom').value = 9; $$('zoom').oninput()")
+    assert page.run("canvas.clientWidth > 5 * $$('scroll').clientWidth")
+    page.media("print")
+    assert page.run("canvas.clientWidth === $$('scroll').clientWidth")
+    shown = "['stage', 'filters', 'tools', 'lanes', 'rows'].filter((id) => $$(id).getClientRects().length)"
+    assert page.run(shown) == ["lanes", "rows"]
+
+
 def test_a_picture_of_the_page_for_the_tutorial(show, match, tmp_path):
     show("--thumbnails", 3)
     take(match / "match.html", tmp_path / "a.png", tmp_path / "profile")
