@@ -110,7 +110,8 @@ def page(match: Match, beside: Path, pictures: Mapping[int, bytes] = MappingProx
 def size_of(text: str, pictures: Mapping[int, bytes]) -> str:
     """How large a page is, and its pictures, in words."""
     encoded = sum(-(-len(blob) // 3) * 4 for blob in pictures.values())
-    return f"{len(pictures)} thumbnails, {encoded / 1e6:.1f} of {len(text.encode()) / 1e6:.1f} MB"
+    count = f"{len(pictures)} thumbnail{'s' * (len(pictures) != 1)}"
+    return f"{count}, {encoded / 1000:.0f} of {len(text.encode()) / 1000:.0f} kB"
 
 
 def _about(match: Match, shown: int) -> str:

@@ -157,7 +157,10 @@ def test_thumbnails_show_their_moments(run, tmp_path):
     words = [path, "--labels", labels, "--thumbnails", 3, "-o", tmp_path / "a.html", "--tolerance", 1]
     status, _, err = run(main, *words)
     assert status == 0
-    assert "a.html: 3 thumbnails, 0.0 of 0.0 MB; open it in a browser\n" in err
+    told = re.search(r"a.html: 3 thumbnails, (\d+) of (\d+) kB; open it in a browser\n", err)
+    blobs = sum(len(item[6]) for item in data_of(tmp_path / "a.html")["items"] if len(item) > 6)
+    assert int(told[1]) == round(blobs / 1000)
+    assert int(told[2]) == round((tmp_path / "a.html").stat().st_size / 1000)
     assert pictures_of(tmp_path / "a.html") == {(0, 1): 75, (0, 6): 200, (1, 3): 375}
     assert [half["start"] for half in data_of(tmp_path / "a.html")["halves"]] == [2, 12]
 
