@@ -51,6 +51,7 @@ def test_every_example_runs(tiny, tmp_path, monkeypatch, capsys):
     assert names["tuned"].units == "games"
     assert set(names["tasks"]) == {"1/1 1_224p.mkv"}
     assert load_checkpoint("mine.safetensors", "spotter").header.classes == ("Goal", "Foul")
+    assert len(names["losses"]) == 1
     assert names["loss"].isfinite()
     assert names["check"].looked["frames file"] == 4
     assert names["about"]["weights"] == "spotter"
