@@ -16,13 +16,15 @@ Order: crop and resize, colour jitter, grayscale, blur, solarize, flip, normalis
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from comedian import distributed
+from comedian.data.transfer import carried
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.model import MEAN, STD
 
@@ -121,10 +123,12 @@ def apply(frames: Tensor, draws: Draws, size: tuple[int, int], mean=MEAN, std=ST
     num_clips, num_frames = frames.shape[:2]
     views = torch.empty((num_clips, 3, num_frames, *size), device=frames.device)
     step = max(1, CHUNK_FRAMES.get(frames.device.type, 64) // num_frames)
+    parts = [slice(start, start + step) for start in range(0, num_clips, step)]
     with torch.autocast(frames.device.type, enabled=False):
-        for start in range(0, num_clips, step):
-            part = slice(start, start + step)
-            views[part] = _view(frames[part], draws[part], size, rounding)
+        plans = [_plan(draws[part], frames.shape[2:4], size) for part in parts]
+        luma, plans = carried((LUMA, plans), frames.device)
+        for part, plan in zip(parts, plans, strict=True):
+            views[part] = _view(frames[part], plan, luma, size, rounding)
     return _normalise(views, mean, std)
 
 
@@ -155,23 +159,63 @@ def to_input(frames: Tensor, size: tuple[int, int], mean=MEAN, std=STD, rounding
     return _normalise(_resize(frames, size, rounding), mean, std)
 
 
-def _view(frames, draws, size, rounding):
-    crop = draws.crop_tries.shape[1] > 0
-    video = _crop(frames, draws, size) if crop else _resize(frames, size, rounding)
-    video = _where(draws.recoloured, _recolour, video, draws)
-    video = _where(draws.blur_sigma > 0, _blur, video, draws)
-    video = _where(draws.solarize, _solarize, video, draws)
-    return _where(draws.flip, _flip, video, draws)
+class _Some(NamedTuple):
+    """Which clips of a chunk a stage changes, and its numbers for each of them."""
+
+    number: int
+    clips: Tensor  # (number,) int64
+    numbers: tuple[Tensor, ...] = ()
 
 
-def _where(chosen, stage, video, draws):
-    """Change the chosen clips of a video that is ours to overwrite; the choice is known on the CPU."""
-    index = chosen.nonzero().squeeze(1)
-    if len(index) == len(video):
-        return stage(video, draws)
-    if len(index):
-        there = index.to(video.device)
-        video[there] = stage(video[there], draws[index])
+class _Axis(NamedTuple):
+    """A box along one axis, for `_resize_matrix`."""
+
+    pixel: Tensor  # (B, in) pixels from the box's edge, infinity outside
+    centre: Tensor  # (B, out) likewise, of the output's pixels
+    reach: Tensor  # (B, 1, 1) pixels from a centre that count
+
+
+class _Plan(NamedTuple):
+    """What is done to the clips of a chunk; all that chance decides of it, made on the CPU."""
+
+    crop: tuple[_Axis, _Axis] | None  # rows and columns
+    recolour: _Some  # with (n, 3, 3) the matrix, (n,) the pivot
+    blur: _Some  # with (n, r+1) one side of the kernel
+    solarize: _Some
+    flip: _Some
+
+
+def _plan(draws, frame_size, size):
+    recoloured, blurred = _some(draws.recoloured), _some(draws.blur_sigma > 0)
+    colours, blurs = draws[recoloured.clips], draws[blurred.clips]
+    return _Plan(
+        _crop_axes(draws, frame_size, size) if draws.crop_tries.shape[1] else None,
+        recoloured._replace(numbers=_colour_numbers(colours)) if recoloured.number else recoloured,
+        blurred._replace(numbers=(_blur_taps(blurs, size),)) if blurred.number else blurred,
+        _some(draws.solarize),
+        _some(draws.flip),
+    )
+
+
+def _some(chosen):
+    clips = chosen.nonzero().squeeze(1)
+    return _Some(len(clips), clips)
+
+
+def _view(frames, plan, luma, size, rounding):
+    video = _crop(frames, *plan.crop) if plan.crop else _resize(frames, size, rounding)
+    video = _where(plan.recolour, partial(_recolour, luma), video)
+    video = _where(plan.blur, _blur, video)
+    video = _where(plan.solarize, _solarize, video)
+    return _where(plan.flip, _flip, video)
+
+
+def _where(some, stage, video):
+    """Change some clips of a video that is ours to overwrite."""
+    if some.number == len(video):
+        return stage(video, *some.numbers)
+    if some.number:
+        video[some.clips] = stage(video[some.clips], *some.numbers)
     return video
 
 
@@ -186,13 +230,10 @@ def _resize(frames, size, rounding):
     return _planar(images.unflatten(0, frames.shape[:2]).transpose(1, 2))
 
 
-def _crop(frames, draws, size):
+def _crop(frames, rows, columns):
     """Each clip's own box, resized with antialias, (B, T, H, W, 3) uint8 -> (B, 3, T, h, w) in [0, 1]."""
     video = _planar(frames.permute(0, 4, 1, 2, 3))  # (B, 3, T, H, W)
-    top, left, height, width = _crop_boxes(draws, *video.shape[-2:]).to(video).unbind(1)
-    rows = _resize_matrix(top, height, video.shape[-2], size[0])
-    columns = _resize_matrix(left, width, video.shape[-1], size[1])
-    return _along_axes(video, rows, columns)
+    return _along_axes(video, _resize_matrix(rows), _resize_matrix(columns))
 
 
 def _planar(video):
@@ -214,27 +255,41 @@ def _crop_boxes(draws, frame_height, frame_width):
     return torch.cat([corner, chosen], dim=1).long()
 
 
-def _resize_matrix(start, length, size_in, size_out):
-    """What each output pixel takes of each input pixel, (B, size_out, size_in), rows sum to 1.
+def _crop_axes(draws, frame_size, size):
+    top, left, height, width = _crop_boxes(draws, *frame_size).float().unbind(1)
+    rows = _axis(top, height, frame_size[0], size[0])
+    return rows, _axis(left, width, frame_size[1], size[1])
 
-    Bilinear with antialias over [start, start + length): a triangle as wide as an output pixel, or as an
-    input pixel when enlarging, cut off at the box.
-    """
-    pixel = torch.arange(size_in, device=start.device) + 0.5 - start[:, None]  # (B, in) from the box's edge
+
+def _axis(start, length, size_in, size_out):
+    pixel = torch.arange(size_in) + 0.5 - start[:, None]  # (B, in)
     scale = (length / size_out)[:, None]  # (B, 1)
-    centre = (torch.arange(size_out, device=start.device) + 0.5) * scale  # (B, out)
-    distance = (pixel[:, None, :] - centre[:, :, None]).abs() / scale.clamp(min=1)[:, :, None]
+    centre = (torch.arange(size_out) + 0.5) * scale  # (B, out)
     inside = (pixel > 0) & (pixel < length[:, None])
-    weight = (1 - distance).clamp(min=0) * inside[:, None, :]
-    return weight / weight.sum(-1, keepdim=True)
+    return _Axis(torch.where(inside, pixel, torch.inf), centre, scale.clamp(min=1)[:, :, None])
 
 
-def _recolour(video, draws):
-    """Brightness, contrast, saturation, hue and grayscale at once, clamped to [0, 1]."""
+def _resize_matrix(axis):
+    """What each output pixel takes of each input pixel, (B, out, in), rows sum to 1.
+
+    Bilinear with antialias over the box: a triangle as wide as an output pixel, or as an input pixel when
+    enlarging, cut off at the box.
+    """
+    distance = (axis.pixel[:, None, :] - axis.centre[:, :, None]).abs_().div_(axis.reach)
+    weight = 1 - distance.clamp_(max=1)
+    return weight.div_(weight.sum(-1, keepdim=True))
+
+
+def _colour_numbers(draws):
+    """Matrix (n, 3, 3) and pivot (n,) of some clips."""
     gain, pivot = (draws.brightness * draws.contrast), draws.brightness * (1 - draws.contrast)
-    matrix = (gain[:, None, None] * _chroma_matrix(draws.saturation, draws.hue)).to(video.device)
-    frame_luma = LUMA.to(video.device) @ video.mean((-2, -1))  # (B, T)
-    offset = pivot.to(video.device)[:, None] * frame_luma
+    return gain[:, None, None] * _chroma_matrix(draws.saturation, draws.hue), pivot
+
+
+def _recolour(luma, video, matrix, pivot):
+    """Brightness, contrast, saturation, hue and grayscale at once, clamped to [0, 1]."""
+    frame_luma = luma @ video.mean((-2, -1))  # (B, T)
+    offset = pivot[:, None] * frame_luma
     changed = torch.bmm(matrix, video.flatten(2)).view_as(video)
     return changed.add_(offset[:, None, :, None, None]).clamp_(0, 1)
 
@@ -249,32 +304,42 @@ def _chroma_matrix(saturation, hue):
     return torch.lerp(GREY, turned, saturation[:, None, None])
 
 
-def _blur(video, draws):
+def _blur_taps(draws, size):
+    """One side of each clip's kernel, (n, r+1)."""
+    radius = (min(draws.blur_kernel, *size) - 1) // 2
+    offset = torch.arange(radius + 1)
+    taps = (-0.5 * (offset / draws.blur_sigma[:, None]) ** 2).exp()
+    return taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1])
+
+
+def _blur(video, taps):
     """Gaussian blur, borders reflected."""
     height, width = video.shape[-2:]
-    radius = (min(draws.blur_kernel, height, width) - 1) // 2
-    offset = torch.arange(radius + 1)
-    taps = (-0.5 * (offset / draws.blur_sigma[:, None]) ** 2).exp()  # (B, r+1), one side of the kernel
-    taps = (taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1])).to(video.device)
-    return _along_axes(video, _blur_matrix(taps, height), _blur_matrix(taps, width))
+    rows = _blur_matrix(taps, height)
+    return _along_axes(video, rows, rows if height == width else _blur_matrix(taps, width))
 
 
 def _blur_matrix(taps, size):
     """What each pixel takes of each, (B, r+1) -> (B, size, size), rows sum to 1; borders mirror."""
-    here = torch.arange(size, device=taps.device)
+    return (taps @ _seen(taps.shape[1], size, taps.device).flatten(1)).unflatten(1, (size, size))
+
+
+@lru_cache(maxsize=8)
+def _seen(num_taps, size, device):
+    """How often each pixel takes each pixel by each tap, float32 (r+1, size, size); alike in all views."""
+    here = torch.arange(size, device=device)
     there = torch.stack([here, -here, 2 * (size - 1) - here])  # (3, size): itself, its two mirror images
     distance = (here[:, None] - there[:, None, :]).abs()  # (3, size, size)
     distance[1, :, 0] = distance[2, :, -1] = size  # out of reach: a border pixel is its own image
-    offset = torch.arange(taps.shape[1], device=taps.device)
-    seen = (distance == offset[:, None, None, None]).sum(1).to(taps)  # (r+1, size, size)
-    return (taps @ seen.flatten(1)).unflatten(1, (size, size))
+    offset = torch.arange(num_taps, device=device)
+    return (distance == offset[:, None, None, None]).sum(1).float()
 
 
-def _solarize(video, draws):
+def _solarize(video):
     return torch.where(video < SOLARIZE_THRESHOLD, video, 1 - video)
 
 
-def _flip(video, draws):
+def _flip(video):
     return video.flip(-1)
 
 
@@ -287,5 +352,7 @@ def _along_axes(video, rows, columns):
 
 
 def _normalise(video, mean, std):
-    mean, std = (torch.as_tensor(x, dtype=torch.float32, device=video.device) for x in (mean, std))
-    return video.sub_(mean.view(-1, 1, 1, 1)).div_(std.view(-1, 1, 1, 1))
+    if not isinstance(mean, int | float) or not isinstance(std, int | float):
+        both = [torch.as_tensor(values, dtype=torch.float32).view(-1, 1, 1, 1) for values in (mean, std)]
+        mean, std = carried(both, video.device)
+    return video.sub_(mean).div_(std)

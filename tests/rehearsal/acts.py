@@ -87,12 +87,12 @@ def _copied(value):
 
 
 def view(recipe: AugmentRecipe) -> Act:
-    """A view of six clips, two of them at a time."""
+    """A view of 16 clips, four of them at a time."""
 
     def act(device, folder):
-        frames = stages.noise(6, 8).to(device)
-        with mock.patch.dict("comedian.data.augment.CHUNK_FRAMES", {"cpu": 16, "cuda": 16}):
-            return augment(frames, recipe, (32, 32), stages.generator(2))
+        frames = stages.noise(16, 8).to(device)
+        with mock.patch.dict("comedian.data.augment.CHUNK_FRAMES", {"cpu": 32, "cuda": 32}):
+            return augment(frames, recipe, (32, 32), stages.generator(3))
 
     return act
 

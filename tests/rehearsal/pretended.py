@@ -50,6 +50,7 @@ NO_KERNEL = {
     aten._local_scalar_dense.default,
     aten.lift_fresh.default,
     aten.detach.default,
+    aten._unsafe_view.default,
 }
 INDEXED = {
     aten.index.Tensor,
