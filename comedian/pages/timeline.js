@@ -22,7 +22,7 @@ function pictured(picture) {
 
 let items = data.items.map(([half, seconds, label, confidence, state, kept, picture]) =>
   ({ half, seconds, label: data.classes[label], confidence, state, kept, image: pictured(picture) }));
-let chosen = null;
+let chosen = null, unsaved = false;
 const undone = [];
 const offsets = [];
 let total = 0;
@@ -214,8 +214,9 @@ function seek(half, seconds) {
 video.addEventListener("error", () => {
   const name = data.halves[Math.max(playing, 0)].src;
   $$("hint").hidden = false;
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`, copy = quoted(`${name}.mp4`);
   $$("hint").textContent = `This browser does not play ${name}. A copy that it plays: `
-    + `ffmpeg -i "${name}" -c:v libx264 -c:a aac "${name}.mp4", then draw-timeline --video "${name}.mp4".`;
+    + `ffmpeg -i ${quoted(name)} -c:v libx264 -c:a aac ${copy}, then draw-timeline --video ${copy}.`;
 });
 for (const name of ["timeupdate", "seeked", "loadedmetadata"]) video.addEventListener(name, draw);
 
@@ -229,7 +230,8 @@ function choose(item, go) {
 }
 
 function change(edit) {
-  undone.push(items.map((item) => ({ item, before: { ...item } })));
+  undone.push({ items, item: chosen, before: { ...chosen } });
+  unsaved = true;
   edit();
   renew();
 }
@@ -267,8 +269,8 @@ const actions = {
   undo: () => {
     const last = undone.pop();
     if (!last) return;
-    items = last.map(({ item, before }) => Object.assign(item, before));
-    if (!items.includes(chosen)) chosen = null;
+    ({ items, item: chosen } = last);
+    if (chosen) Object.assign(chosen, last.before);
     renew();
   },
 };
@@ -335,6 +337,7 @@ function download(content, name) {
   link.href = URL.createObjectURL(new Blob([JSON.stringify(content, null, 1)], { type: "application/json" }));
   link.download = name;
   link.click();
+  unsaved = false;
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 $$("own").onclick = () => download(own(), `${data.name}.json`);
@@ -358,6 +361,7 @@ for (const state of [...states, "accepted"]) {
 $$("least").oninput = () => { $$("leastShown").value = Number($$("least").value).toFixed(2); renew(); };
 for (const id of ["class", "state", "zoom"]) $$(id).oninput = renew;
 window.addEventListener("resize", draw);
+window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 if (data.halves.length && data.halves[0].src) load(0);
 if (!data.halves.some((half) => half.src)) {

@@ -43,19 +43,16 @@ class Page:
 
     def call(self, method: str, **parameters: Any) -> dict:
         """Send a command and wait for its result."""
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters, **self._session}
-        os.write(self._to, json.dumps(message).encode() + b"\0")
-        while (answer := self._next()).get("id") != self._number:
-            self.seen.append((answer.get("method", ""), answer.get("params", {})))
+        number = self._send(method, parameters)
+        while (answer := self._next()).get("id") != number:
+            self._note(answer)
         assert "error" not in answer, (method, answer)
         return answer["result"]
 
     def wait_for(self, method: str) -> dict:
         """The parameters of the next event of a name, or of one that was seen already."""
         while not (found := [one for one in self.seen if one[0] == method]):
-            answer = self._next()
-            self.seen.append((answer.get("method", ""), answer.get("params", {})))
+            self._note(self._next())
         self.seen.remove(found[0])
         return found[0][1]
 
@@ -114,6 +111,18 @@ class Page:
         clip = {"x": 0, "y": 0, "width": self._width, "height": height, "scale": 1}
         beyond = {} if height is None else {"captureBeyondViewport": True, "clip": clip}
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **beyond)["data"]))
+
+    def _send(self, method: str, parameters: dict) -> int:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters, **self._session}
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        return self._number
+
+    def _note(self, event: dict) -> None:
+        """Keep an event; a question of the page is answered with yes."""
+        self.seen.append((event.get("method", ""), event.get("params", {})))
+        if event.get("method") == "Page.javascriptDialogOpening":
+            self._send("Page.handleJavaScriptDialog", {"accept": True})
 
     def _next(self) -> dict:
         while b"\0" not in self._read:

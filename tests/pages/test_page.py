@@ -1,6 +1,8 @@
 """The page in headless Chromium: seeking, filters, correction, downloads, keyboard, accessibility."""
 
 import json
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -123,6 +125,28 @@ def test_correcting_and_both_downloads(show, tmp_path):
         ]
 
 
+def test_undo_goes_back_step_by_step(show):
+    page = show()
+    before = page.run(ROW)
+    page.run("step(1); actions.accept(); actions.later(); step(1); actions.remove(); actions.add()")
+    assert page.run("items.length") == 5
+    for _ in range(4):
+        page.press("u")
+    assert page.run(ROW) == before
+    assert page.run("[$$('undo').disabled, chosen.seconds]") == [True, 10]
+
+
+def test_corrections_are_not_lost_unasked(show):
+    """Whoever closes the page is asked, until the labels were downloaded."""
+    asked = "Page.javascriptDialogOpening"
+    page = show()
+    page.run("step(1); actions.accept()")
+    assert asked in [name for name, _ in show().seen]
+    assert asked not in [name for name, _ in show().seen]
+    page.run("step(1); actions.accept(); $$('own').click()")
+    assert asked not in [name for name, _ in show().seen]
+
+
 def test_the_focus_stays_on_the_row(show):
     """A row that is chosen is drawn anew, and whoever works by keyboard is still there."""
     page = show()
@@ -176,11 +200,14 @@ def test_a_picture_of_the_page_for_the_tutorial(show, match, tmp_path):
 def test_a_video_that_no_browser_plays_gets_a_hint(tab, match, run, tmp_path):
     from cli.draw_timeline import main
 
-    (tmp_path / "a b.avi").write_bytes(b"RIFF and more")
-    words = [match / "spots.jsonl", "--video", tmp_path / "a b.avi", "-o", tmp_path / "a.html", "-q"]
+    video = tmp_path / "it's $HOME.avi"
+    video.write_bytes(b"RIFF and more")
+    words = [match / "spots.jsonl", "--video", video, "-o", tmp_path / "a.html", "-q"]
     assert run(main, *words)[0] == 0
     tab.open(tmp_path / "a.html").until("!$$('hint').hidden")
-    assert 'ffmpeg -i "a b.avi"' in tab.run("$$('hint').textContent")
+    (line,) = re.findall(r"A copy that it plays: (.*?), then", tab.run("$$('hint').textContent"))
+    assert shlex.split(line)[2] == video.name
+    assert shlex.split(line)[-1] == f"{video.name}.mp4"
 
 
 def test_without_a_video_the_lanes_take_its_place(tab, run, tmp_path):
