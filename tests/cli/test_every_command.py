@@ -126,7 +126,7 @@ def test_every_option_has_a_long_form_and_a_metavar_in_words(name):
     from tests.help_pages import help_of
 
     lines = re.findall(r"^  (-.*?)(?:  .*)?$", help_of(name), re.MULTILINE)
-    assert len(lines) > (1 if name in WITHIN else 5)
+    assert len(lines) > (1 if name in WITHIN else 3)
     for line in lines:
         assert "--" in line, line
         assert not re.search(r"<(str|int|float|path|list|file|directory)\b", line), line
