@@ -99,11 +99,16 @@ def draw_mixup(batch: int, alpha: float, generator: torch.Generator) -> Tensor:
     return torch.from_numpy(np.random.default_rng(int(seed)).beta(alpha, alpha, batch)).float()
 
 
-def mixup(video: Tensor, labels: Tensor, lam: Tensor, permutation: Tensor) -> tuple[Tensor, Tensor]:
-    """Blend each sample with its partner, λ x + (1-λ) x[permutation]; video (B, ...), labels (B, ...)."""
-    return _blend(video, lam, permutation), _blend(labels, lam, permutation)
-
-
-def _blend(x: Tensor, lam: Tensor, permutation: Tensor) -> Tensor:
+def mixup(x: Tensor, lam: Tensor, permutation: Tensor) -> Tensor:
+    """Blend each sample with its partner, λ x + (1-λ) x[permutation]; x (B, ...) is a video, or labels."""
     share = lam.to(x).view(-1, *[1] * (x.ndim - 1))  # (B, 1, ...)
     return torch.lerp(x[permutation.to(x.device)], x, share)
+
+
+def mix_pairs_(x: Tensor, lam: Tensor) -> None:
+    """`mixup` of the neighbours 0-1, 2-3 … of x (B, ...) in place; the last of an odd number stays."""
+    end, shape = len(x) // 2 * 2, (-1, *[1] * (x.ndim - 1))
+    even, odd, lam = x[:end:2], x[1::2], lam.to(x)
+    mixed = torch.lerp(odd, even, lam[:end:2].view(shape))
+    torch.lerp(even, odd, lam[1::2].view(shape), out=odd)
+    even.copy_(mixed)

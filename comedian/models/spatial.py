@@ -7,6 +7,7 @@ from importlib import import_module
 
 from torch import Tensor, nn
 
+from comedian.data.transfer import carried
 from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
 
 
@@ -25,7 +26,8 @@ class SpatialEncoder(nn.Module):
         """Video (B, 3, T, H, W), normalised, to tokens (B, L, D).
 
         Args:
-            keep: bool (B, L); the other tubelets are not computed, their tokens are zeros.
+            keep: bool (B, L); the other tubelets are not computed, their tokens are zeros. On the CPU it
+                spares the host a wait for a device.
         """
         batch, _, num_frames = video.shape[:3]
         assert num_frames % TUBELET_FRAMES == 0, f"{num_frames} frames are not whole tubelets"
@@ -34,11 +36,13 @@ class SpatialEncoder(nn.Module):
         if keep is None:
             return self.encode(tubelets.flatten(0, 1)).unflatten(0, (batch, length))
         tokens = video.new_zeros(batch, length, self.recipe.embed_dim)
-        kept = tubelets[keep]  # (N, 3, 2, H, W)
+        places = keep.nonzero(as_tuple=True)  # windows (N,), tubelets (N,)
+        places = places if keep.device == video.device else carried(places, video.device)
+        kept = tubelets[places]  # (N, 3, 2, H, W)
         if not len(kept):
             return tokens
         encoded = self.encode(kept)
-        return tokens.to(encoded.dtype).index_put((keep,), encoded)
+        return tokens.to(encoded.dtype).index_put(places, encoded)
 
 
 def build_spatial(recipe: ModelRecipe) -> SpatialEncoder:

@@ -6,6 +6,7 @@ Letters: B windows, L tokens of a window, D width.
 import torch
 from torch import Tensor, nn
 
+from comedian.data.transfer import carried
 from comedian.models.blocks import INIT_STD, LayerNorm, init_linear, transformer_blocks
 from comedian.recipes.model import ModelRecipe
 
@@ -30,7 +31,8 @@ class TemporalTransformer(nn.Module):
         """Tokens (B, L, D) to tokens (B, L, D).
 
         Args:
-            mask: bool (B, L); these tokens are replaced by the mask token, before the time embedding.
+            mask: bool (B, L), here or on the CPU; these tokens are replaced by the mask token, before the
+                time embedding.
 
         Raises:
             ValueError: L exceeds the recipe's `num_tokens`; fewer use the first time embeddings.
@@ -39,5 +41,6 @@ class TemporalTransformer(nn.Module):
         if length > self.recipe.num_tokens:
             raise ValueError(f"{length} tokens, but the time embedding ends at {self.recipe.num_tokens}")
         if mask is not None:
+            mask = mask if mask.device == tokens.device else carried(mask, tokens.device)
             tokens = torch.where(mask[..., None], self.mask_token.to(tokens.dtype), tokens)
         return self.norm(self.blocks(tokens + self.time_embed[:, :length]))

@@ -82,8 +82,7 @@ class DistillStep(nn.Module):
     def _student(self, frames: Tensor, drawn: Drawn) -> Tensor:
         assert drawn.mask is not None
         video = apply(frames, drawn.views[0], self.recipe.model.image_size)  # (B, 3, T, h, w)
-        mask = drawn.mask.to(video.device)  # (B, L)
-        tokens = self.temporal(self.spatial(video, keep=~mask), mask)  # (B, L, D)
+        tokens = self.temporal(self.spatial(video, keep=~drawn.mask), drawn.mask)  # (B, L, D)
         return F.normalize(self.projector(tokens).float(), dim=-1)
 
 

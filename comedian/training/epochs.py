@@ -13,6 +13,7 @@ from comedian import distributed
 from comedian.data.halves import Halves
 from comedian.data.loader import ClipLoader
 from comedian.data.sampling import draw_clips
+from comedian.data.transfer import carried
 from comedian.errors import InputError
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
@@ -69,11 +70,19 @@ class Epochs:
 
         Each is uint8 (B, T, H, W, 3), which the next one overwrites, and with `beside` its stacks (B, ...).
         """
+        device = self._run.device
         rng = np.random.default_rng(seed_of(self._run.seed, self._purpose, epoch))
         chosen = shuffled_batches(draw_clips(*self._clips, rng), self._batch_size, rng)[first:]
         for clips, frames in zip(chosen, self._loader.batches(chosen), strict=True):
             own = _stacked([self._beside(*clip) for clip in clips]) if self._beside else ()
-            yield tuple(tensor.to(self._run.device) for tensor in (frames, *own))
+            if device.type == "cpu":
+                yield frames, *own
+                continue
+            there = frames.to(device, non_blocking=True), *carried(own, device)
+            copied = torch.cuda.Event()
+            copied.record(torch.cuda.current_stream(device))
+            yield there
+            copied.synchronize()  # long since, an iteration ago; the loader now writes where the frames lay
 
 
 def _stacked(own: list[Tensor | tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from comedian import distributed
 from comedian.data.augment import apply, draw
 from comedian.data.halves import Halves
+from comedian.data.transfer import carried
 from comedian.errors import InputError
 from comedian.formats.actions import Action
 from comedian.formats.frames import Geometry
-from comedian.losses.spotting import draw_mixup, mixup, offset_loss, spotting_loss
+from comedian.losses.spotting import draw_mixup, mix_pairs_, mixup, offset_loss, spotting_loss
 from comedian.models.heads import CLASSES, OFFSETS
 from comedian.models.spotter import Spotter
 from comedian.recipes.schema import check
@@ -74,15 +75,15 @@ class FinetuneStep(nn.Module):
 
     def forward(self, frames: Tensor, labels: Tensor, times: Tensor, drawn: Drawn) -> Tensor:
         """Loss of some of its windows, uint8 (B, T, H, W, 3), whose `Targets` are (B, L, C) each."""
-        recipe, share = self.recipe, drawn.share
+        recipe = self.recipe
         video = apply(frames, drawn.views[0], recipe.model.image_size)  # (B, 3, T, h, w)
         goals: list[tuple[Tensor, Tensor | None]] = [(times, None)]  # and their shares
-        if share is not None:
-            partners = _partners(len(video))
-            video, labels = mixup(video, labels, share, partners)
-            goals = [(times, share), (times[partners.to(times.device)], 1 - share)]
-        mask = None if drawn.mask is None else drawn.mask.to(video.device)  # (B, L)
-        found = self.spotter.outputs(video, mask)
+        if drawn.share is not None:
+            share, partners = carried(drawn.share, video.device), _partners(len(video), video.device)
+            mix_pairs_(video, share)
+            labels = mixup(labels, share, partners)
+            goals = [(times, share), (times[partners], 1 - share)]
+        found = self.spotter.outputs(video, drawn.mask)
         loss = spotting_loss(found[CLASSES], labels)
         if OFFSETS in found:
             loss = loss + recipe.offset_weight * sum(offset_loss(found[OFFSETS], *goal) for goal in goals)
@@ -244,7 +245,7 @@ def _after_epoch(
     return {"valid_tight_a_mAP": score, **best}
 
 
-def _partners(batch: int) -> Tensor:
+def _partners(batch: int, device: torch.device | None = None) -> Tensor:
     """Neighbours 0-1, 2-3 … mix with each other: batches are shuffled, and processes need no exchange.
 
     The last of an odd number stays as it is; in several processes that is an InputError, since there would
@@ -255,4 +256,4 @@ def _partners(batch: int) -> Tensor:
             f"mixup takes pairs of windows, each process has {batch}",
             remedy="choose a --batch-size that gives each an even number, or --set mixup_alpha=0",
         )
-    return torch.arange(batch).bitwise_xor(1).clamp(max=batch - 1)
+    return torch.arange(batch, device=device).bitwise_xor(1).clamp(max=batch - 1)

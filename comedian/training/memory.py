@@ -29,7 +29,7 @@ UNUSABLE = 0.1  # share that the allocator's blocks leave between tensors
 SCORES = 6  # copies of the scores of step 1, kept and on the way
 BLOCK_SCORES = 3  # likewise of a block of the bank in step 2
 QUEUE_COPIES = 4  # of the authors' queue, whose rows are told apart
-MIXED = 2  # copies of a view that mixup makes
+MIXED = 0.5  # copies of a view that mixup makes
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def need(
     image = FLOAT * 3 * TUBELET_FRAMES * recipe.model.image_height * recipe.model.image_width
     clip = views * (tokens + seen) * image  # the view, and what is looked at of it
     clip += views * seen * _way_back(of.spatial, recompute, trains)
-    clip += MIXED * tokens * image if _mixes(recipe) else 0
+    clip += round(MIXED * tokens * image) if _mixes(recipe) else 0
     weights = views * of.spatial_weights  # those of the second view are the twin's
     if tokens > 1:
         clip += _way_back(of.temporal, recompute, trains)

@@ -81,7 +81,8 @@ class PlainFinetune(FinetuneStep):
         video = view_of(frames, self.recipe.view, self.recipe.model)
         if self.recipe.mixup_alpha > 0:
             share = draw_mixup(len(video), self.recipe.mixup_alpha, generator)
-            video, labels = mixup(video, labels, share, torch.arange(len(video)).flip(0))
+            partners = torch.arange(len(video)).flip(0)
+            video, labels = mixup(video, share, partners), mixup(labels, share, partners)
         mask = draw_masks(*labels.shape[:2], self.recipe.mask_share, generator).to(video.device)
         return spotting_loss(self.spotter.classify(self.spotter.spatial(video), mask), labels)
 

@@ -8,7 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comedian.losses.spotting import draw_mixup, frame_labels, mixup, spotting_loss, token_labels
+from comedian.losses.spotting import (
+    draw_mixup,
+    frame_labels,
+    mix_pairs_,
+    mixup,
+    spotting_loss,
+    token_labels,
+)
 
 
 def naive_labels(times, actions, num_classes, radius):
@@ -87,7 +94,7 @@ def test_mixup_blends_each_sample_with_its_partner():
     video, labels = torch.rand(4, 3, 2, 5, 5, generator=generator), torch.rand(4, 6, 2, generator=generator)
     lam, permutation = torch.tensor([1.0, 0.0, 0.3, 0.5]), torch.tensor([1, 2, 3, 0])
     before = video.clone()
-    mixed, mixed_labels = mixup(video, labels, lam, permutation)
+    mixed, mixed_labels = mixup(video, lam, permutation), mixup(labels, lam, permutation)
     for i, (share, partner) in enumerate(zip(lam.tolist(), permutation.tolist(), strict=True)):
         assert torch.allclose(mixed[i], share * video[i] + (1 - share) * video[partner])
         assert torch.allclose(mixed_labels[i], share * labels[i] + (1 - share) * labels[partner])
@@ -96,12 +103,26 @@ def test_mixup_blends_each_sample_with_its_partner():
     assert torch.equal(video, before)
 
 
+@pytest.mark.parametrize("number", [1, 2, 5, 6])
+def test_pairs_are_mixed_in_place_to_the_same_bits(number):
+    generator = torch.Generator().manual_seed(2)
+    video, lam = (
+        torch.rand(number, 3, 4, 7, 9, generator=generator),
+        torch.rand(number, generator=generator),
+    )
+    partners = torch.arange(number).bitwise_xor(1).clamp(max=number - 1)
+    expected, held = mixup(video, lam, partners), video.data_ptr()
+    mix_pairs_(video, lam)
+    assert torch.equal(video, expected)
+    assert video.data_ptr() == held
+
+
 def test_bce_on_mixed_labels_is_the_mix_of_both_losses():
     generator = torch.Generator().manual_seed(1)
     logits = torch.randn(1, 4, 3, generator=generator, dtype=torch.float64)
     a, b = torch.rand(2, 1, 4, 3, generator=generator, dtype=torch.float64).round()
     both = torch.cat([a, b])
-    _, mixed = mixup(both, both, torch.tensor([0.25, 1.0], dtype=torch.float64), torch.tensor([1, 0]))
+    mixed = mixup(both, torch.tensor([0.25, 1.0], dtype=torch.float64), torch.tensor([1, 0]))
     expected = 0.25 * spotting_loss(logits, a) + 0.75 * spotting_loss(logits, b)
     assert spotting_loss(logits, mixed[:1]).item() == pytest.approx(expected.item())
 

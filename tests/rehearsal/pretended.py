@@ -350,6 +350,7 @@ def pretended_card() -> Iterator[Asked]:
             for name in ("_lazy_init", "set_device", "synchronize")
         ),
         (torch.cuda, "current_device", lambda: 0),
+        (torch.cuda, "current_stream", lambda *_: None),
         (torch.cuda.amp.common, "amp_definitely_not_available", lambda: True),  # all in float32
         (torch.cuda, "get_device_capability", lambda *_: (9, 0)),
         (torch.cuda, "get_rng_state", lambda *_: torch.get_rng_state()),

@@ -200,12 +200,12 @@ def calm(recipe):
 
 @contextmanager
 def noted_losses() -> Iterator[list[float]]:
-    """A list to which every step of the loop adds its loss, the mean over processes."""
-    losses, backward = [], loop.backward
+    """A list that in the end holds the loss of every step of the loop, the mean over processes."""
+    losses, heard, backward = [], [], loop.backward
 
     def note(*inputs) -> torch.Tensor:
         loss = backward(*inputs)
-        losses.append(distributed.mean(loss).item())
+        heard.append(distributed.mean(loss))
         return loss
 
     loop.backward = note
@@ -213,6 +213,7 @@ def noted_losses() -> Iterator[list[float]]:
         yield losses
     finally:
         loop.backward = backward
+        losses += [loss.item() for loss in heard]  # only now: to ask is to wait for the device
 
 
 def _train_task(folder: Path, stage: str, output: str, how: str, device: torch.device) -> None:

@@ -15,7 +15,7 @@ FRAME = (224, 398)
 GB = 10**9
 ROWS = np.empty((400_000, 512), np.float16)
 BANK = SimpleNamespace(features=ROWS, targets=ROWS)
-TAKEN = [  # GB at the most, of an H100: docs/performance.md
+TAKEN = [  # GB at the most, of an H100: docs/performance.md; step 3 while mixup made copies
     ("pretrain-spatial", "vivit-tiny", 1024, 40.1),
     ("distill", "vivit-tiny", 32, 33.1),
     ("finetune", "vivit-tiny", 64, 64.2),
@@ -70,7 +70,7 @@ def test_what_is_asked_for_stays():
 
 
 def test_what_does_not_fit_is_refused_with_what_it_needs():
-    with pytest.raises(InputError, match=r"^--memory: 6 GB are too little: 2 clips at once need about 9"):
+    with pytest.raises(InputError, match=r"^--memory: 6 GB are too little: 2 clips at once need about 8"):
         fit_in(6 * GB, resolve("finetune", "viswin-tiny"), FRAME)
     with pytest.raises(InputError, match=r"1 clip at once needs about"):
         fit_in(GB, resolve("pretrain-spatial", "vivit-tiny"), FRAME)
