@@ -1,4 +1,4 @@
-"""What step 3 would take on a CPU: hours, from a trial of about a second, and memory, from shapes.
+"""What step 3 would take on a CPU: hours, from a trial of some seconds, and memory, from shapes.
 
 Letters: L tokens of a window, h × w pixels the network sees.
 """
@@ -25,8 +25,8 @@ from comedian.training.memory import need
 
 CPU_RECIPE = "smoke"  # what is proposed where another recipe is too much for a CPU
 LONG_HOURS = 1.0  # from here on something shorter is proposed
-TRIAL_CALLS = 6  # of each part of the work,
-TRIAL_SECONDS = 0.5  # or about so long
+TRIAL_CALLS = 8  # of each part of the work,
+TRIAL_SECONDS = 2.0  # or about so long; on a busy machine some are much slower than others
 TRIAL_TUBELETS = 8  # that pass together: in fewer, starting the threads weighs more than in a run
 TRIAL_WINDOWS = 4
 FITTING = 0.7  # of the machine's memory: a run may take that
@@ -151,7 +151,7 @@ def _tried(recipe: FinetuneRecipe, halves: Halves) -> _Pace:
 def _seconds(call: Callable[[], object]) -> float:
     """The shortest of some calls after a first one, which warms up."""
     found: list[float] = []
-    while len(found) < 2 or (len(found) < TRIAL_CALLS and sum(found) < TRIAL_SECONDS):
+    while len(found) < 3 or (len(found) < TRIAL_CALLS and sum(found) < TRIAL_SECONDS):
         began = time.perf_counter()
         call()
         found.append(time.perf_counter() - began)
