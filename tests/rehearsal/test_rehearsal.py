@@ -22,7 +22,7 @@ from tests.training.stages import make_inputs
 LEVEL = 0.05  # of a pixel's input; the CPU resizes in fixed point, within a level out of 255
 ROUNDING = 2e-5
 VIEWS = {  # (kernels, waits) of a view of 16 clips, four at a time, and how far it is from the CPU's; a
-    # stage that waits for an index, a matrix, an offset took 350, 334, 205 and 190 kernels, 27 to 32 waits
+    # stage that waits for an index, a matrix, an offset took 330, 319, 195 and 180 kernels, 27 to 32 waits
     "view 1 of step 1": (acts.view(views.MOCO_VIEW_1), (170, 1), ROUNDING),
     "view 2 of step 1": (acts.view(views.MOCO_VIEW_2), (170, 1), ROUNDING),
     "view of step 2": (acts.view(views.DISTILL_VIEW), (110, 1), 2 * LEVEL),

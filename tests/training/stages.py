@@ -3,8 +3,9 @@
     python -m tests.training.stages FOLDER TASK…
 
 with FOLDER from `make_inputs` and TASK one of
-    STAGE:OUTPUT[:kill=STEPS|:calm]            train; the epochs' records go to OUTPUT.jsonl, the losses
-                                               of a calm run's steps to OUTPUT.losses
+    STAGE:OUTPUT[:kill=STEPS|:calm|:parts]     train; the epochs' records go to OUTPUT.jsonl, the losses
+                                               of a calm run's steps to OUTPUT.losses; parts is calm with
+                                               batches of 8 in two parts and blocks computed again
 
 The pictures are noise. Networks have two blocks of each kind, since the first one is never skipped.
 """
@@ -198,6 +199,15 @@ def calm(recipe):
     return replace(recipe, **changes)
 
 
+def of_eight(recipe, parts: int = 1):
+    """`calm` with batches of eight clips, each process's share in so many parts."""
+    recipe = calm(recipe)
+    for name in vars(recipe).keys() & {"optim", "head", "full"}:
+        optim = replace(getattr(recipe, name), batch_size=8, accumulate=parts)
+        recipe = replace(recipe, **{name: optim})
+    return recipe
+
+
 @contextmanager
 def noted_losses() -> Iterator[list[float]]:
     """A list that in the end holds the loss of every step of the loop, the mean over processes."""
@@ -229,10 +239,13 @@ def _train_task(folder: Path, stage: str, output: str, how: str, device: torch.d
         if how == f"kill={len(steps)}":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    run = Run(Path(output), device, emit=emit, report=report)
+    recipe = {"calm": calm, "parts": lambda recipe: of_eight(recipe, parts=2)}.get(
+        how, lambda recipe: recipe
+    )
+    run = Run(Path(output), device, emit=emit, report=report, recompute=how == "parts")
     with noted_losses() as losses:
-        train(folder, stage, run, calm(RECIPES[stage]) if how == "calm" else RECIPES[stage])
-    if how == "calm" and distributed.rank() == 0:
+        train(folder, stage, run, recipe(RECIPES[stage]))
+    if how in ("calm", "parts") and distributed.rank() == 0:
         Path(f"{output}.losses").write_text(json.dumps(losses))
 
 

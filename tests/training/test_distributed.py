@@ -16,7 +16,7 @@ from comedian.training import finetune
 from comedian.training.epochs import shuffled_batches
 from comedian.training.loop import _seeded
 from tests.training.conftest import driven, read_records
-from tests.training.stages import CPU, PRETRAIN, RECIPES, calm, noted_losses, train
+from tests.training.stages import CPU, PRETRAIN, RECIPES, calm, noted_losses, of_eight, train
 
 STAGES = list(RECIPES)
 
@@ -25,7 +25,9 @@ STAGES = list(RECIPES)
 def apart(inputs, tmp_path_factory):
     """Folder of what two processes made of each stage."""
     folder = tmp_path_factory.mktemp("apart")
-    assert driven(inputs, *(f"{stage}:{folder / stage}:calm" for stage in STAGES), processes=2) == 0
+    tasks = [f"{stage}:{folder / stage}:calm" for stage in STAGES]
+    tasks += [f"{stage}:{folder / stage}-parts:parts" for stage in STAGES]
+    assert driven(inputs, *tasks, processes=2) == 0
     return folder
 
 
@@ -46,6 +48,17 @@ def test_two_processes_learn_what_one_does(inputs, a_run, apart, stage):
     for name, value in weights.items():
         torch.testing.assert_close(others[name], value, atol=1e-5, rtol=0)
     assert not list(apart.glob("*.resume"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_parts_in_two_processes_learn_what_the_whole_does_in_one(inputs, a_run, apart, stage):
+    run = a_run()
+    with noted_losses() as losses:
+        train(inputs, stage, run, of_eight(RECIPES[stage]))
+    assert json.loads(Path(f"{apart / stage}-parts.losses").read_text()) == pytest.approx(losses, abs=1e-5)
+    weights, others = load_file(run.output), load_file(f"{apart / stage}-parts")
+    for name, value in weights.items():
+        torch.testing.assert_close(others[name], value, atol=1e-5, rtol=0)
 
 
 def words(record):
