@@ -28,6 +28,10 @@ CLASSES = typer.Option(
 HOLD_OUT = typer.Option(
     min=0, max=1, metavar="FRACTION", help="Validate on such a part of the games; of one game, a half."
 )
+FROZEN = typer.Option(
+    "--frozen",
+    help="Train on what the spatial transformer makes of frames, computed once: minutes on a CPU.",
+)
 
 
 @with_flags
@@ -37,6 +41,7 @@ def finetune(
     valid: Annotated[list[str] | None, VALID] = None,
     hold_out: Annotated[float | None, HOLD_OUT] = None,
     classes: Annotated[str | None, CLASSES] = None,
+    frozen: Annotated[bool, FROZEN] = False,
 ) -> None:
     """Train a spotter on labelled actions: the head alone, then everything (step 3).
 
@@ -74,6 +79,9 @@ def finetune(
         say(f"{kept}, in {run.output}; next: spot --model {run.output} match.mkv | nms --table --top 20")
 
     overrides = {
+        "freeze": frozen or None,
+        "frozen.batch_size": flags.batch_size,
+        "frozen.epochs": flags.epochs,
         "head.batch_size": flags.batch_size,
         "full.batch_size": flags.batch_size,
         "full.epochs": flags.epochs,

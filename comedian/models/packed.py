@@ -1,6 +1,6 @@
-"""A network whose linear layers are oneDNN's, for inference on a CPU.
+"""A network as a CPU runs it fastest, for inference: linear layers of oneDNN, pictures with channels last.
 
-torch's own are MKL's there, which spares AVX-512 on an AMD.
+torch's own linear layers are MKL's there, which spares AVX-512 on an AMD.
 """
 
 import copy
@@ -14,8 +14,11 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def packed(module: Network) -> Network:
-    """A copy of a module on the CPU for inference alone, whose linear layers are oneDNN's."""
+    """A copy of a module on the CPU for inference alone."""
     module = copy.deepcopy(module)
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)
     if torch.backends.mkldnn.is_available():
         _pack(module)
     return module

@@ -12,15 +12,28 @@ from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
 
 
 class SpatialEncoder(nn.Module):
-    """A spatial transformer; a subclass says how it encodes tubelets. `recipe` is its ModelRecipe."""
+    """A spatial transformer; a subclass says how it encodes tubelets.
+
+    Attributes:
+        recipe: its ModelRecipe.
+        neck: makes tokens of features, where those have another width; it is trained with the temporal
+            transformer when the rest is frozen.
+    """
+
+    neck: nn.Module
 
     def __init__(self, recipe: ModelRecipe):
         super().__init__()
         self.recipe = recipe.validate()
+        self.neck = nn.Identity()
 
     def encode(self, tubelets: Tensor) -> Tensor:
         """Tubelets (N, 3, 2, H, W), normalised, to tokens (N, D)."""
         raise NotImplementedError
+
+    def features(self, tubelets: Tensor) -> Tensor:
+        """What `neck` makes tokens of, (N, D'): here the tokens themselves."""
+        return self.encode(tubelets)
 
     def forward(self, video: Tensor, keep: Tensor | None = None) -> Tensor:
         """Video (B, 3, T, H, W), normalised, to tokens (B, L, D).

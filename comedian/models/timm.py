@@ -38,13 +38,17 @@ class Spatial(SpatialEncoder):
             )
             raise InputError(what, remedy="set model.image_width and model.image_height") from error
         width: int = getattr(self.image, "head_hidden_size", None) or self.image.num_features  # D'
-        self.neck = nn.Identity() if width == recipe.embed_dim else nn.Linear(width, recipe.embed_dim)
+        if width != recipe.embed_dim:
+            self.neck = nn.Linear(width, recipe.embed_dim)
         self.neck.apply(init_linear)
 
     def encode(self, tubelets: Tensor) -> Tensor:
         """Tubelets (N, 3, 2, H, W), normalised, to tokens (N, D)."""
-        images = tubelets.transpose(1, 2).flatten(1, 2)  # (N, 6, H, W), the first frame's colours first
-        return self.neck(self.image(images))  # (N, D') to (N, D)
+        return self.neck(self.features(tubelets))
+
+    def features(self, tubelets: Tensor) -> Tensor:
+        """Tubelets (N, 3, 2, H, W), normalised, to the image model's features (N, D')."""
+        return self.image(tubelets.transpose(1, 2).flatten(1, 2))  # (N, 6, H, W), the first frame first
 
 
 def image_options(recipe: ModelRecipe) -> dict[str, Any]:

@@ -113,6 +113,14 @@ class FinetuneRecipe:
     full: OptimRecipe = field(
         default_factory=lambda: OptimRecipe(epochs=20, batch_size=64, base_lr=5e-4, final_lr=0.01)
     )
+    freeze: bool = False  # in place of both: the spatial transformer's tokens are kept, the rest is trained
+    frozen: OptimRecipe = field(
+        default_factory=lambda: OptimRecipe(
+            epochs=60, batch_size=16, base_lr=1e-3, lr_scaling="none", warmup_epochs=2.0, final_lr=0.01
+        )
+    )
+    frozen_views: Number = 0  # random views that are kept beside the plain one
+    unfrozen_epochs: Number = 0  # of everything, as `full`, afterwards
     scratch_epochs: Number = 100  # of everything, without the head's epochs, when step 2 was skipped
     view: AugmentRecipe = FINETUNE_VIEW
     sampler: Sampler = (
@@ -128,6 +136,7 @@ class FinetuneRecipe:
     offset_reach_seconds: Seconds = 0.0  # above 0, tokens this near to an action learn the time to it, too
     offset_weight: Real = 1.0  # of that loss beside the classes'
     spot: SpotRecipe = field(default_factory=SpotRecipe)
+    choose_spot: bool = False  # in place of that, what is best on the validation
     precision: Precision = "auto"
 
     def __post_init__(self):

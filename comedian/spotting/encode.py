@@ -4,19 +4,21 @@ Letters: n tubelets of a chunk, D width.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from comedian.data.augment import to_input
-from comedian.models.exported import ExportedSpotter
 from comedian.models.packed import packed
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import Spotter
+
+Beside = TypeVar("Beside")
 
 
 def chunk_tokens(device: torch.device) -> int:
@@ -33,19 +35,28 @@ def encode_stream(
         chunks: (times, uint8 tubelets (n, 2, H, W, 3)).
         spotters: on `device`, in eval mode.
     """
+    encoders = [partial(_encode, spotter, fastest(spotter.spatial, device), device) for spotter in spotters]
+    yield from in_threads(chunks, encoders, device)
+
+
+def in_threads(
+    chunks: Iterable[tuple[Beside, np.ndarray]],
+    encoders: Sequence[Callable[[np.ndarray], Tensor]],
+    device: torch.device,
+) -> Generator[tuple[Beside, list[Tensor]], None, None]:
+    """Yield what comes beside each chunk, and what each encoder makes of it, in order."""
     num_threads = torch.get_num_threads()
     workers = num_threads if device.type == "cpu" else 1
-    encoders = [partial(_encode, spotter, _fastest(spotter, device), device) for spotter in spotters]
     pool = ThreadPoolExecutor(workers, "encode", torch.set_num_threads, (1,))
     waiting: deque = deque()
 
-    def oldest() -> tuple[list[float], list[Tensor]]:
-        seconds, futures = waiting.popleft()
-        return seconds, [future.result() for future in futures]
+    def oldest() -> tuple[Beside, list[Tensor]]:
+        beside, futures = waiting.popleft()
+        return beside, [future.result() for future in futures]
 
     try:
-        for seconds, frames in chunks:
-            waiting.append((seconds, [pool.submit(encode, frames) for encode in encoders]))
+        for beside, frames in chunks:
+            waiting.append((beside, [pool.submit(encode, frames) for encode in encoders]))
             if len(waiting) > workers:
                 yield oldest()
         while waiting:
@@ -55,9 +66,10 @@ def encode_stream(
         torch.set_num_threads(num_threads)  # MKL has one number for all threads
 
 
-def _fastest(spotter: Spotter, device: torch.device) -> SpatialEncoder:
-    of_torch = not isinstance(spotter, ExportedSpotter)
-    return packed(spotter.spatial) if of_torch and device.type == "cpu" else spotter.spatial
+def fastest(spatial: SpatialEncoder, device: torch.device) -> SpatialEncoder:
+    """A spatial transformer as the device runs it fastest, for inference alone."""
+    is_exported = next(spatial.parameters(), None) is None
+    return spatial if is_exported or device.type != "cpu" else packed(spatial)
 
 
 @torch.inference_mode()

@@ -140,6 +140,37 @@ def score_stream(
         yield Scores(video, half, np.array(times), said.probabilities, video_start_ms, said.offsets)
 
 
+def score_tokens(
+    tokens: Tensor,
+    seconds: np.ndarray,
+    spotter: Spotter,
+    spot: SpotRecipe,
+    device: torch.device,
+    video: str = "",
+    half: int = 1,
+) -> Scores:
+    """Score a half whose spatial tokens (n, D) are known, at (n,) seconds."""
+    slider = SlidingSpotter(spotter, spot, device)
+    said = slider.push(tokens).then(slider.finish())
+    return Scores(video, half, seconds, said.probabilities, None, said.offsets)
+
+
+def encode_half(
+    frames: Iterable[tuple[float, np.ndarray]], spotter: Spotter, device: torch.device
+) -> tuple[np.ndarray, Tensor]:
+    """Times (n,) and spatial tokens (n, D) of a half; the spotter is on `device`, in eval mode."""
+    tubelets = _tubelets(frames, chunk_tokens(device))
+    with closing(encode_stream(tubelets, [spotter], device)) as encoded:
+        parts = [(seconds, tokens) for seconds, (tokens,) in encoded]
+    return np.concatenate([seconds for seconds, _ in parts]), torch.cat([tokens for _, tokens in parts])
+
+
+def token_seconds(frame_seconds: np.ndarray) -> np.ndarray:
+    """The time of each token, (n,): the mean of its two frames'; a single last frame is doubled."""
+    times = np.append(frame_seconds, frame_seconds[-1:][: len(frame_seconds) % TUBELET_FRAMES])
+    return times.reshape(-1, TUBELET_FRAMES).mean(axis=1)
+
+
 def join(parts: Iterable[Scores]) -> Scores:
     """All runs of a half as one."""
     parts = list(parts)
@@ -179,8 +210,7 @@ def _tubelets(
 
 def _paired(seconds: list[float], images: list[np.ndarray]) -> tuple[list[float], np.ndarray]:
     stack = np.stack(images)
-    times = np.reshape(seconds, (-1, TUBELET_FRAMES)).mean(axis=1)
-    return times.tolist(), stack.reshape(-1, TUBELET_FRAMES, *stack.shape[1:])
+    return token_seconds(np.array(seconds)).tolist(), stack.reshape(-1, TUBELET_FRAMES, *stack.shape[1:])
 
 
 def _within(offsets: Tensor | None, reach_seconds: float) -> np.ndarray | None:

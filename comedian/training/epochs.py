@@ -13,6 +13,7 @@ from comedian import distributed
 from comedian.data.halves import Halves
 from comedian.data.loader import ClipLoader
 from comedian.data.sampling import draw_clips
+from comedian.data.token_loader import TokenLoader
 from comedian.data.transfer import carried
 from comedian.errors import InputError
 from comedian.training.run import Run
@@ -37,6 +38,7 @@ class Epochs:
         per_game: int,
         batch_size: int,
         beside: Callable[[int, int], Tensor | tuple[Tensor, ...]] | None = None,
+        loader: ClipLoader | TokenLoader | None = None,
     ):
         """Plan epochs whose draws depend on the run's seed, `purpose` and the epoch alone.
 
@@ -57,7 +59,9 @@ class Epochs:
                 f"{len(halves.files)} halves give {num_clips} clips an epoch, a batch needs {batch_size}",
                 remedy="lower --batch-size or add games",
             )
-        self._loader = ClipLoader(halves.files, num_frames, run.workers, run.device.type == "cuda")
+        self._loader = loader or ClipLoader(
+            halves.files, num_frames, run.workers, run.device.type == "cuda"
+        )
 
     def __enter__(self) -> "Epochs":
         return self

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from comedian import distributed
-from comedian.data.augment import apply, draw
+from comedian.data.augment import Draws, apply, draw
 from comedian.data.halves import Halves
+from comedian.data.token_loader import TokenLoader
 from comedian.data.transfer import carried
 from comedian.errors import InputError
 from comedian.formats.actions import Action
@@ -22,11 +23,13 @@ from comedian.formats.frames import Geometry
 from comedian.losses.spotting import draw_mixup, mix_pairs_, mixup, offset_loss, spotting_loss
 from comedian.models.heads import CLASSES, OFFSETS
 from comedian.models.spotter import Spotter
+from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.schema import check
 from comedian.recipes.stages import FinetuneRecipe, OptimRecipe
 from comedian.spotting.sliding import SlidingSpotter
 from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
+from comedian.training.frozen import frozen_tokens
 from comedian.training.loop import finish, fit, save_result
 from comedian.training.masks import draw_masks
 from comedian.training.pace import Around
@@ -38,59 +41,91 @@ from comedian.training.validate import Validation
 from comedian.weights.load import with_current_names
 from comedian.weights.start import Start
 
-HEAD_STAGE, FULL_STAGE = "finetune head", "finetune"
-FULL_COST = 3.0  # of an epoch of everything, in epochs of the head: the way back takes twice the way there
+HEAD_STAGE, FROZEN_STAGE, FULL_STAGE = "finetune head", "finetune frozen", "finetune"
+COSTS = {  # of an epoch, beside others': the way back takes twice the way there
+    HEAD_STAGE: 1.0,
+    FROZEN_STAGE: 0.02,
+    FULL_STAGE: 3.0,
+}
 
 
 class FinetuneStep(nn.Module):
-    """The spotter and its loss; `head_only` freezes all but the head, in eval mode and without masks."""
+    """The spotter and its loss.
+
+    Attributes:
+        head_only: all but the heads is frozen, in eval mode and without masks.
+        on_tokens: the spatial transformer is frozen, and its features come in place of frames.
+        best: the weights of the epoch with the best validation score.
+    """
 
     def __init__(self, spotter: Spotter, recipe: FinetuneRecipe):
         super().__init__()
         self.recipe, self.spotter = recipe, spotter
-        self.head_only = False
+        self.head_only = self.on_tokens = False
         self.best: dict = {"score": -1.0, "stage": "", "epoch": 0, "tensors": {}}
 
-    def freeze_trunk(self, frozen: bool) -> None:
-        """Train the head alone, or everything."""
-        self.head_only = frozen
-        self.spotter.requires_grad_(not frozen)
+    def choose_trained(self, stage: str) -> None:
+        """Train what a stage trains."""
+        self.head_only, self.on_tokens = stage == HEAD_STAGE, stage == FROZEN_STAGE
+        self.spotter.requires_grad_(not self.head_only)
         self.spotter.heads.requires_grad_(True)
+        if self.on_tokens:
+            self.spotter.spatial.requires_grad_(False)
+            self.spotter.spatial.neck.requires_grad_(True)
 
     def train(self, mode: bool = True) -> "FinetuneStep":
-        """As nn.Module's, but a frozen trunk stays in eval mode."""
+        """As nn.Module's, but what is frozen stays in eval mode."""
         super().train(mode)
         if self.head_only:
             self.spotter.eval()
+        if self.on_tokens:
+            self.spotter.spatial.eval()
         return self
 
     def draw(self, batch: int, generator: torch.Generator) -> Drawn:
         """What chance decides for so many windows of this process."""
         recipe, windows = self.recipe, everyone(batch)
-        view = draw(recipe.view, windows, generator)
+        views: tuple[Draws, ...] = ()
+        kept = None
+        if self.on_tokens:
+            kept = torch.randint(recipe.frozen_views + 1, (windows,), generator=generator)
+        else:
+            views = (draw(recipe.view, windows, generator),)
         mixes = recipe.mixup_alpha > 0
         share = draw_mixup(windows, recipe.mixup_alpha, generator) if mixes else None
         mask = draw_masks(windows, recipe.model.num_tokens, recipe.mask_share, generator)
-        return distributed.own_share(Drawn((view,), None if self.head_only else mask, share))
+        return distributed.own_share(Drawn(views, None if self.head_only else mask, share, kept))
 
-    def forward(self, frames: Tensor, labels: Tensor, times: Tensor, drawn: Drawn) -> Tensor:
-        """Loss of some of its windows, uint8 (B, T, H, W, 3), whose `Targets` are (B, L, C) each."""
-        recipe = self.recipe
-        video = apply(frames, drawn.views[0], recipe.model.image_size)  # (B, 3, T, h, w)
+    def forward(self, seen: Tensor, labels: Tensor, times: Tensor, drawn: Drawn) -> Tensor:
+        """Loss of some of its windows, whose `Targets` are (B, L, C) each.
+
+        Args:
+            seen: their frames, uint8 (B, T, H, W, 3), or features in several views, (B, V, L, D').
+        """
+        recipe, video = self.recipe, self._view(seen, drawn)
         goals: list[tuple[Tensor, Tensor | None]] = [(times, None)]  # and their shares
         if drawn.share is not None:
             share, partners = carried(drawn.share, video.device), _partners(len(video), video.device)
             mix_pairs_(video, share)
             labels = mixup(labels, share, partners)
             goals = [(times, share), (times[partners], 1 - share)]
-        found = self.spotter.outputs(video, drawn.mask)
+        if self.on_tokens:
+            found = self.spotter.read(self.spotter.spatial.neck(video), drawn.mask)
+        else:
+            found = self.spotter.outputs(video, drawn.mask)
         loss = spotting_loss(found[CLASSES], labels)
         if OFFSETS in found:
             loss = loss + recipe.offset_weight * sum(offset_loss(found[OFFSETS], *goal) for goal in goals)
         return loss
 
+    def _view(self, seen: Tensor, drawn: Drawn) -> Tensor:
+        """A view of frames, (B, 3, T, h, w), or the one that was drawn of features, (B, L, D')."""
+        if drawn.kept is None:
+            return apply(seen, drawn.views[0], self.recipe.model.image_size)
+        return seen[torch.arange(len(seen), device=seen.device), drawn.kept.to(seen.device)].float()
+
     def keep_if_best(self, score: float, stage: str, epoch: int) -> bool:
-        """Remember the weights of an epoch, of either stage, if its validation score is the best: if so."""
+        """Remember the weights of an epoch, of any stage, if its validation score is the best: if so."""
         if is_best := score > self.best["score"]:
             tensors = {
                 name: value.detach().cpu().clone() for name, value in self.spotter.state_dict().items()
@@ -153,19 +188,24 @@ def finetune(
     keep = partial(save_result, run.so_far_path, *result, **about)
     after_epoch = partial(_after_epoch, step, run, validation, keep)
     targets = [targets_of(file, some, recipe) for file, some in zip(halves.files, actions, strict=True)]
-    full, head_epochs = full_optim(recipe, distilled), recipe.head.epochs if distilled else 0
-    head_is_done = run.resume and interrupted_stage(run.state_path) == FULL_STAGE
-    if head_epochs and not head_is_done:
-        step.freeze_trunk(True)
-        around = Around(after=full.epochs, cost=FULL_COST)
-        _train(HEAD_STAGE, step, recipe.head, halves, targets, run, after_epoch, around)
-    step.freeze_trunk(False)
-    around = Around(before=head_epochs, cost=1 / FULL_COST)
-    _train(FULL_STAGE, step, full, halves, targets, run, after_epoch, around)
+    stages = plan(recipe, distilled)
+    reached = interrupted_stage(run.state_path) if run.resume else None
+    for number, (name, optim) in enumerate(stages):
+        if reached in {later for later, _ in stages[number + 1 :]}:
+            continue
+        step.choose_trained(name)
+        loader, judges = None, validation
+        if name == FROZEN_STAGE:
+            loader, judges = _on_tokens(step, halves, validation, run)
+        after_epoch = partial(_after_epoch, step, run, judges, keep)
+        _train(name, step, optim, halves, targets, run, after_epoch, _around(stages, number), loader)
     if step.best["tensors"]:
         spotter.load_state_dict(step.best["tensors"])
+    if validation and recipe.choose_spot:
+        spotter.spot = validation.choose(spotter, run.device)
+    recipe = replace(recipe, spot=spotter.spot)
     curves = validation.judge(spotter, run.device, run.report).curves if validation else {}
-    finish(run, *result, **about, curves=curves)
+    finish(run, "spotter", parts, recipe, halves, **about, curves=curves)
     best = step.best
     return Best(best["score"], best["stage"], best["epoch"]) if best["tensors"] else None
 
@@ -189,9 +229,38 @@ def set_prior(head: nn.Module, prior: float) -> None:
     nn.init.constant_(head.bias, math.log(prior / (1 - prior)))
 
 
-def full_optim(recipe: FinetuneRecipe, distilled: bool) -> OptimRecipe:
-    """The optimiser of the second stage; from scratch it runs longer."""
-    return recipe.full if distilled else replace(recipe.full, epochs=recipe.scratch_epochs)
+def plan(recipe: FinetuneRecipe, distilled: bool) -> list[tuple[str, OptimRecipe]]:
+    """The stages that have epochs, and the optimiser of each; everything from scratch runs longer."""
+    if recipe.freeze:
+        full = replace(recipe.full, epochs=recipe.unfrozen_epochs)
+        stages = [(FROZEN_STAGE, recipe.frozen), (FULL_STAGE, full)]
+    elif distilled:
+        stages = [(HEAD_STAGE, recipe.head), (FULL_STAGE, recipe.full)]
+    else:
+        stages = [(FULL_STAGE, replace(recipe.full, epochs=recipe.scratch_epochs))]
+    return [(name, optim) for name, optim in stages if optim.epochs]
+
+
+def _around(stages: Sequence[tuple[str, OptimRecipe]], number: int) -> Around:
+    """What is before and after a stage; there are two at most."""
+    before, after = (
+        sum(optim.epochs for _, optim in some) for some in (stages[:number], stages[number + 1 :])
+    )
+    others = [name for name, _ in stages if name != stages[number][0]]
+    cost = COSTS[others[0]] / COSTS[stages[number][0]] if others else 1.0
+    return Around(before, after, cost)
+
+
+def _on_tokens(
+    step: FinetuneStep, halves: Halves, validation: Validation | None, run: Run
+) -> tuple[TokenLoader, Validation | None]:
+    """What the stage of a frozen spatial transformer trains on and is judged by."""
+    recipe, spatial = step.recipe, step.spotter.spatial
+    views = frozen_tokens(halves, spatial, recipe.view, recipe.frozen_views, run)
+    if validation:
+        plain = frozen_tokens(validation.halves, spatial, recipe.view, 0, run)
+        validation = replace(validation, tokens=[file for (file,) in plain])
+    return TokenLoader(views, recipe.model.num_frames), validation
 
 
 def _train(
@@ -203,9 +272,11 @@ def _train(
     run: Run,
     after_epoch: Callable[[str, int], dict],
     around: Around,
+    loader: TokenLoader | None,
 ) -> None:
-    """One of the two stages, with an optimiser and a schedule of its own."""
+    """One of the stages, with an optimiser and a schedule of its own."""
     recipe, num_frames = step.recipe, step.recipe.model.num_frames
+    grid = TUBELET_FRAMES if loader else 1  # frames from a possible start of a window to the next
     epochs = Epochs(
         halves,
         run,
@@ -214,7 +285,8 @@ def _train(
         num_frames=num_frames,
         per_game=recipe.windows_per_game,
         batch_size=optim.batch_size,
-        beside=lambda half, start: targets[half].of_window(start, num_frames),
+        beside=lambda half, start: targets[half].of_window(start - start % grid, num_frames),
+        loader=loader,
     )
     with epochs:
         peak, together = optim.peak_lr(num_frames), 2 if recipe.mixup_alpha > 0 else 1  # pairs are mixed

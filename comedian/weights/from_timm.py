@@ -12,6 +12,7 @@ from comedian.errors import InputError
 from comedian.models.spatial import SpatialEncoder, build_spatial
 from comedian.models.timm import check_name, create_model, image_options
 from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
+from comedian.weights.efficientnet import by_timms_names, is_of_efficientnet_pytorch
 from comedian.weights.tensors import check_finite, check_names, read_tensors, weights_only
 
 PREFIX = "timm:"
@@ -54,7 +55,10 @@ def timm_model(name: str, file: Path | None = None, **options: Any) -> nn.Module
         if tensors is None:
             with weights_only():
                 return create_model(name, pretrained=True, **options)
-        own = _without_classifier(create_model(name, pretrained=False, **options), tensors)
+        empty = create_model(name, pretrained=False, **options)
+        if is_of_efficientnet_pytorch(tensors):
+            tensors = by_timms_names(tensors, empty)
+        own = _without_classifier(empty, tensors)
         # all that is left must fit: timm would let names pass where the number of classes differs
         overlay = {"state_dict": own, "num_classes": 0}
         return create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **options)

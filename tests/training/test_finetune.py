@@ -14,7 +14,7 @@ from comedian.models.spotter import Spotter
 from comedian.spotting.sources import score_video
 from comedian.training import finetune as module
 from comedian.training import loop
-from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, full_optim, set_prior
+from comedian.training.finetune import FULL_STAGE, HEAD_STAGE, finetune, plan, set_prior
 from comedian.training.state import save_state
 from comedian.training.validate import Validation, Verdict
 from comedian.weights.load import load_spotter
@@ -141,8 +141,9 @@ def test_a_start_without_epochs_of_the_head_goes_straight_on(inputs, a_run):
 
 
 def test_from_scratch_the_second_stage_is_longer():
-    assert full_optim(FINETUNE, distilled=True) == FINETUNE.full
-    assert full_optim(FINETUNE, distilled=False) == replace(FINETUNE.full, epochs=FINETUNE.scratch_epochs)
+    assert plan(FINETUNE, distilled=True) == [(HEAD_STAGE, FINETUNE.head), (FULL_STAGE, FINETUNE.full)]
+    everything = replace(FINETUNE.full, epochs=FINETUNE.scratch_epochs)
+    assert plan(FINETUNE, distilled=False) == [(FULL_STAGE, everything)]
 
 
 def test_a_spatial_start_is_loaded_and_the_rest_is_new(inputs, halves):

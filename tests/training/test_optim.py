@@ -10,7 +10,7 @@ from comedian.models.spotter import Spotter
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.stages import OptimRecipe
 from comedian.training.distill import DistillStep
-from comedian.training.finetune import FinetuneStep
+from comedian.training.finetune import HEAD_STAGE, FinetuneStep
 from comedian.training.optim import adamw, decay_groups
 from comedian.training.pretrain_spatial import MocoStep
 from tests.training.stages import CPU, DISTILL, FINETUNE, MODEL, PRETRAIN, SWIN
@@ -69,7 +69,7 @@ def test_twin_and_queue_are_not_optimised(inputs):
 
 def test_a_frozen_trunk_leaves_the_head_alone():
     step = FinetuneStep(Spotter(MODEL, FINETUNE.classes), FINETUNE)
-    step.freeze_trunk(True)
+    step.choose_trained(HEAD_STAGE)
     decayed, plain = decay_groups(step, 0.05)
     head = step.spotter.heads.classes
     assert ids(decayed["params"]) == {id(head.weight)}

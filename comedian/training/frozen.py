@@ -1,0 +1,113 @@
+"""What a frozen spatial encoder makes of halves, computed once and kept beside their frames.
+
+Letters: L tokens of a half, D' width of a feature.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from comedian import distributed
+from comedian.data.augment import Draws, apply, draw, to_input
+from comedian.data.halves import Halves
+from comedian.formats.frames import FramesFile
+from comedian.formats.tokens import TokensFile, tokens_path, whole_tokens_file, write_tokens
+from comedian.models.spatial import SpatialEncoder
+from comedian.recipes.augment import AugmentRecipe
+from comedian.recipes.model import TUBELET_FRAMES
+from comedian.spotting.encode import chunk_tokens, fastest, in_threads
+from comedian.training.run import Run
+from comedian.training.schedule import seed_of
+
+NECK = "neck."  # tensors after what is kept
+
+
+def frozen_tokens(
+    halves: Halves, spatial: SpatialEncoder, view: AugmentRecipe, num_views: int, run: Run
+) -> list[list[TokensFile]]:
+    """The features of every half as it is, and in so many random views, each alike from end to end.
+
+    What lies beside the frames and was made by the same encoder in the same way is taken; processes share
+    the rest.
+    """
+    spatial = spatial.to(run.device).eval()
+    encoder, quick = _digest(spatial), fastest(spatial, run.device)
+    keys = [_keys(file, encoder, view, num_views, run.seed) for file in halves.files]
+    own = range(distributed.rank(), len(keys), distributed.world_size())
+    for number, half in enumerate(own):
+        run.report("encoding", number, len(own))
+        file = halves.files[half]
+        places = {key: tokens_path(file.path, key) for key in keys[half]}
+        missing = [key for key, place in places.items() if not whole_tokens_file(place, key)]
+        name = f"{halves.name_of(half)}/{file.half}"
+        draws = [_drawn(view, run.seed, name, keys[half].index(key)) for key in missing]
+        for key, features in zip(missing, _views(file, quick, draws, run.device), strict=True):
+            write_tokens(places[key], features, key)
+    distributed.gather_lists([])  # wait for the others
+    return [
+        [TokensFile(tokens_path(file.path, key)) for key in some]
+        for file, some in zip(halves.files, keys, strict=True)
+    ]
+
+
+def _drawn(view: AugmentRecipe, seed: int, name: str, index: int) -> Draws | None:
+    """What is drawn for one view of the half of that name; the first one is plain."""
+    return draw(view, 1, torch.Generator().manual_seed(seed_of(seed, name, index))) if index else None
+
+
+def _views(
+    file: FramesFile, spatial: SpatialEncoder, draws: Sequence[Draws | None], device: torch.device
+) -> list[np.ndarray]:
+    """Features (L, D') of a half in several views; draws of None are the plain one."""
+    if not draws:
+        return []
+    encoders = [partial(_features, spatial, drawn, device) for drawn in draws]
+    with closing(in_threads(_chunks(file, chunk_tokens(device)), encoders, device)) as encoded:
+        parts = [features for _, features in encoded]
+    return [torch.cat(view).numpy() for view in zip(*parts, strict=True)]
+
+
+def _chunks(file: FramesFile, num_tokens: int) -> Iterator[tuple[int, np.ndarray]]:
+    """First frame and frames (T, H, W, 3) of consecutive tokens; a single last frame is doubled."""
+    step = num_tokens * TUBELET_FRAMES
+    for start in range(0, len(file), step):
+        end = min(start + step, len(file))
+        yield start, file.read([*range(start, end), *[end - 1] * (end % TUBELET_FRAMES)])
+
+
+@torch.inference_mode()
+def _features(
+    spatial: SpatialEncoder, draws: Draws | None, device: torch.device, frames: np.ndarray
+) -> Tensor:
+    """Features (n, D') of frames (2n, H, W, 3) in one view."""
+    pixels, size = torch.from_numpy(frames).to(device)[None], spatial.recipe.image_size
+    video = to_input(pixels, size) if draws is None else apply(pixels, draws, size)  # (1, 3, T, h, w)
+    tubelets = video[0].unflatten(1, (-1, TUBELET_FRAMES)).transpose(0, 1)  # (n, 3, 2, h, w)
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        return spatial.features(tubelets).float().cpu()
+
+
+def _keys(file: FramesFile, encoder: str, view: AugmentRecipe, num_views: int, seed: int) -> list[str]:
+    """For each view, what the features of a half depend on, in brief."""
+    frames = (file.video_bytes, len(file), file.path.stat().st_size, file.provenance)
+    drawn = [None, *((view, index, seed) for index in range(1, num_views + 1))]
+    return [hashlib.sha256(repr((frames, encoder, one)).encode()).hexdigest() for one in drawn]
+
+
+def _digest(spatial: SpatialEncoder) -> str:
+    """Of an encoder: its weights, and the pictures it sees."""
+    found = hashlib.sha256(repr((spatial.recipe.backbone, spatial.recipe.image_size)).encode())
+    for name, value in sorted(spatial.state_dict().items()):
+        if not name.startswith(NECK):
+            found.update(name.encode())
+            found.update(_bytes(value))
+    return found.hexdigest()
+
+
+def _bytes(value: Tensor) -> bytes:
+    return value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
