@@ -37,7 +37,7 @@ def frozen_tokens(
     """
     spatial = spatial.to(run.device).eval()
     encoder, quick = _digest(spatial), fastest(spatial, run.device)
-    keys = [_keys(file, encoder, view, num_views, run.seed) for file in halves.files]
+    keys = [_keys(file, encoder, view, num_views) for file in halves.files]
     own = range(distributed.rank(), len(keys), distributed.world_size())
     for number, half in enumerate(own):
         run.report("encoding", number, len(own))
@@ -45,7 +45,7 @@ def frozen_tokens(
         places = {key: tokens_path(file.path, key) for key in keys[half]}
         missing = [key for key, place in places.items() if not whole_tokens_file(place, key)]
         name = f"{halves.name_of(half)}/{file.half}"
-        draws = [_drawn(view, run.seed, name, keys[half].index(key)) for key in missing]
+        draws = [_drawn(view, name, keys[half].index(key)) for key in missing]
         for key, features in zip(missing, _views(file, quick, draws, run.device), strict=True):
             write_tokens(places[key], features, key)
     distributed.gather_lists([])  # wait for the others
@@ -55,9 +55,9 @@ def frozen_tokens(
     ]
 
 
-def _drawn(view: AugmentRecipe, seed: int, name: str, index: int) -> Draws | None:
-    """What is drawn for one view of the half of that name; the first one is plain."""
-    return draw(view, 1, torch.Generator().manual_seed(seed_of(seed, name, index))) if index else None
+def _drawn(view: AugmentRecipe, name: str, index: int) -> Draws | None:
+    """What is drawn for one view of the half of that name, in every run; the first one is plain."""
+    return draw(view, 1, torch.Generator().manual_seed(seed_of(name, index))) if index else None
 
 
 def _views(
@@ -92,10 +92,10 @@ def _features(
         return spatial.features(tubelets).float().cpu()
 
 
-def _keys(file: FramesFile, encoder: str, view: AugmentRecipe, num_views: int, seed: int) -> list[str]:
+def _keys(file: FramesFile, encoder: str, view: AugmentRecipe, num_views: int) -> list[str]:
     """For each view, what the features of a half depend on, in brief."""
     frames = (file.video_bytes, len(file), file.path.stat().st_size, file.provenance)
-    drawn = [None, *((view, index, seed) for index in range(1, num_views + 1))]
+    drawn = [None, *((view, index) for index in range(1, num_views + 1))]
     return [hashlib.sha256(repr((frames, encoder, one)).encode()).hexdigest() for one in drawn]
 
 
