@@ -81,10 +81,10 @@ def tiny_onnx(tiny) -> Path:
     for name in ("onnx", "onnxruntime", "onnxscript"):
         pytest.importorskip(name)
     from comedian.formats.exported import write_exported
-    from comedian.weights.export import export_weights
+    from comedian.weights.export import export, open_weights
 
     path = tiny.root / "spotter.onnx"
-    write_exported(path, export_weights(tiny.spotter, path))
+    write_exported(path, export(*open_weights(tiny.spotter), path))
     return path
 
 

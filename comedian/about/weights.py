@@ -9,6 +9,7 @@ from typing import Any
 
 from comedian.about.made import made
 from comedian.formats.checkpoint import Header, is_ours, read_header, read_safetensors, read_shapes
+from comedian.formats.exported import is_exported, read_exported_header
 from comedian.training.state import read_place
 from comedian.weights.authors import is_published, published_checkpoint
 from comedian.weights.load import current_name
@@ -19,6 +20,9 @@ OTHERS = "weights of others; an image model is named timm:NAME@FILE"
 
 def weights(path: Path) -> dict[str, Any]:
     """Weights: ours by their header, the authors' by names and shapes, others by their sizes."""
+    if is_exported(path):
+        header, export = read_exported_header(path)
+        return {"origin": "export-model", **asdict(export)} | _told(header)
     if is_safetensors(path):
         shapes = read_shapes(path)
         if is_ours(read_safetensors(path, tensors=False)[0]):

@@ -32,11 +32,16 @@ class Export:
 
     Attributes:
         precision: "int8" has linear layers of the spatial part whose weights and inputs are integers.
-        largest_difference: of a probability from the spotter's own, where it was looked at.
+        largest_difference: of a probability from the spotter's own, on windows of noise.
+        calibrated: whether the range of those layers' inputs was fixed beforehand, from frames.
     """
 
     precision: Literal["float32", "int8"] = "float32"
     largest_difference: Fraction = 0.0
+    calibrated: bool = False
+
+    def __str__(self) -> str:
+        return f"probabilities of noise differ by up to {self.largest_difference:.1e}"
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ NAMED = {  # where the content does not tell
     ".npy": "features",
     ".resume": "state",
     ".zip": "results",
-    **dict.fromkeys((".safetensors", ".pt", ".pth", ".ckpt", ".bin"), "weights"),
+    **dict.fromkeys((".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".onnx"), "weights"),
 }
 START_BYTES = 1 << 16
 JSON_BYTES = 1 << 28  # of one JSON value that are read to see what it is

@@ -124,7 +124,7 @@ def score_stream(
     sliders = [SlidingSpotter(spotter, spot, device) for spotter in spotters]
     waiting = [Said(np.zeros((0, len(spotters[0].classes)), np.float32), None) for _ in spotters]
     times: list[float] = []
-    with closing(encode_stream(_tubelets(frames, chunk_tokens(device)), spotters, device)) as encoded:
+    with closing(encode_stream(tubelets_of(frames, chunk_tokens(device)), spotters, device)) as encoded:
         for seconds, tokens in encoded:
             times += seconds
             pairs = zip(waiting, sliders, tokens, strict=True)
@@ -189,7 +189,7 @@ def are_alike(one: Spotter, other: Spotter) -> bool:
     return (one.classes, one.geometry) == (other.classes, other.geometry)
 
 
-def _tubelets(
+def tubelets_of(
     frames: Iterable[tuple[float, np.ndarray]], chunk: int
 ) -> Iterator[tuple[list[float], np.ndarray]]:
     """Group frames into chunks of so many tubelets; a single last frame is doubled."""

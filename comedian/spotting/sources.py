@@ -134,7 +134,7 @@ def score_sources(
             is looked at before anything is scored).
     """
     for source in sources:
-        _check_frames(source, spotters[0].trained_on)
+        check_frames(source, spotters[0].trained_on)
     device = _device_for(spotters, device, say)
 
     def work(number: int) -> Iterator[Scores | str | InputError]:
@@ -172,21 +172,29 @@ def score_source(
     say: Callable[[str], None] = lambda message: None,
 ) -> Iterator[Scores]:
     """Decode in the background and score one half, run by run of final scores."""
-    geometry = spotters[0].trained_on
-    if source.frames is not None:
-        frames = stream_frames(source.frames)
-    else:
-        frames = sample_apart(
-            source.path,
-            fps=geometry.fps,
-            size=(geometry.width, geometry.height),
-            sampling=geometry.sampling,
-            on_damage=lambda message: say(f"{source.path}: {message}"),
-            processes=_decoders(device),
-            period=source.period,
-        )
+    frames = frames_of(source, spotters[0].trained_on, device, say)
     waiting, start_ms = ahead(frames, FRAMES_AHEAD), source.period and source.period.start_ms
     return score_stream(waiting, spotters, spot, device, source.video, source.half, start_ms)
+
+
+def frames_of(
+    source: Source,
+    geometry: Geometry,
+    device: torch.device,
+    say: Callable[[str], None] = lambda message: None,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """The frames of a half in order, as (seconds, uint8 (H, W, 3)); a video's as `geometry` says."""
+    if source.frames is not None:
+        return stream_frames(source.frames)
+    return sample_apart(
+        source.path,
+        fps=geometry.fps,
+        size=(geometry.width, geometry.height),
+        sampling=geometry.sampling,
+        on_damage=lambda message: say(f"{source.path}: {message}"),
+        processes=_decoders(device),
+        period=source.period,
+    )
 
 
 def score_video(
@@ -202,7 +210,7 @@ def score_video(
     source, *others = _sources_of(Path(path))
     if others:
         raise InputError(f"holds {1 + len(others)} periods", path, "score it with score_sources")
-    _check_frames(source, spotters[0].trained_on)
+    check_frames(source, spotters[0].trained_on)
     device = _device_for(spotters, torch.device(device), warnings.warn)
     return join(score_source(source, spotters, spotters[0].spot, device))
 
@@ -301,7 +309,8 @@ def _is_frames(path: Path) -> bool:
     return path.suffix.lower() in FRAMES_SUFFIXES
 
 
-def _check_frames(source: Source, geometry: Geometry) -> None:
+def check_frames(source: Source, geometry: Geometry) -> None:
+    """Raise InputError if a frames file is not as the model wants it."""
     file = source.frames
     if file is None:
         return

@@ -31,26 +31,12 @@ PACKAGES = "onnx onnxruntime onnxscript"
 ROUNDS = 2  # of random windows that are compared where no frames are given
 
 
-def export_weights(weights: str | Path, path: str | Path) -> Exported:
-    """The spotter of a weights file in float32 as ONNX; raises as `export` and `load_spotter`.
-
-    Args:
-        path: where it will be written.
-    """
+def open_weights(weights: str | Path) -> tuple[Spotter, Header]:
+    """The spotter of a weights file, and the header of what is made from it; raises as `load_spotter`."""
     if is_exported(weights):
         raise InputError("is exported already", weights, "give the weights it was made from")
     checkpoint = load_weights(weights, expect="spotter")
-    header = replace(checkpoint.header, provenance=provenance(parents=[weights]))
-    return export(spotter_of(checkpoint), header, path)
-
-
-def summary(made: Exported) -> str:
-    """What was written, and how far from the spotter it is, in one line."""
-    most = made.export.largest_difference
-    return (
-        f"{made.export.precision}, probabilities as the spotter's up to {most:.1e}, in {made.path}; next: "
-        f"spot match.mkv -m {made.path}"
-    )
+    return spotter_of(checkpoint), replace(checkpoint.header, provenance=provenance(parents=[weights]))
 
 
 def export(spotter: Spotter, header: Header, path: str | Path) -> Exported:
@@ -126,7 +112,7 @@ def _exported(
 ) -> bytes:
     """A network of one input as a serialised ONNX model; the batch, and what `sizes` says, may be any."""
     names: dict[str, Any] = {"input_names": [entry], "output_names": outputs}
-    with _silence(), sdpa_kernel([SDPBackend.MATH]):  # a fused kernel's strides do not outlive the export
+    with silence(), sdpa_kernel([SDPBackend.MATH]):  # a fused kernel's strides do not outlive the export
         try:
             shapes = ({0: Dim.DYNAMIC, **sizes},)
             program = torch.export.export(network.eval(), (example,), dynamic_shapes=shapes, strict=False)
@@ -139,8 +125,8 @@ def _exported(
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Without the exporter's remarks, which are for those who write networks."""
+def silence() -> Iterator[None]:
+    """Without the remarks of exporters, which are for those who write networks."""
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
