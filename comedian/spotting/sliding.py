@@ -159,7 +159,7 @@ def encode_half(
     frames: Iterable[tuple[float, np.ndarray]], spotter: Spotter, device: torch.device
 ) -> tuple[np.ndarray, Tensor]:
     """Times (n,) and spatial tokens (n, D) of a half; the spotter is on `device`, in eval mode."""
-    tubelets = _tubelets(frames, chunk_tokens(device))
+    tubelets = tubelets_of(frames, chunk_tokens(device))
     with closing(encode_stream(tubelets, [spotter], device)) as encoded:
         parts = [(seconds, tokens) for seconds, (tokens,) in encoded]
     return np.concatenate([seconds for seconds, _ in parts]), torch.cat([tokens for _, tokens in parts])
