@@ -72,7 +72,8 @@ LabelsPath = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
 NoRemarks = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks on stderr.")]
 Device = Annotated[
-    str, typer.Option(metavar="auto|cpu|cuda|cuda:N", help="auto is CUDA if there is one, else the CPU.")
+    str,
+    typer.Option(metavar="auto|cpu|cuda|cuda:N", help="auto is CUDA where torch runs on it, else the CPU."),
 ]
 Workers = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Threads that decode frames.")]
 Root = Annotated[

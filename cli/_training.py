@@ -11,6 +11,7 @@ from comedian.errors import InputError
 from comedian.formats.games import FRAMES_SUFFIXES, files_of, find_games
 from comedian.recipes.resolve import resolve, to_toml
 
+from ._device import say_device
 from ._flags import Flags
 from ._init import inherited, opened, remark_on
 from ._outputs import check_output, refuse_inputs
@@ -34,7 +35,8 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
     frames, output = _required(flags)
     with loading(stage, flags.quiet):
         from comedian.data.halves import Halves
-        from comedian.distributed import pick_device, processes
+        from comedian.devices import pick_device
+        from comedian.distributed import processes
         from comedian.training.run import Run
         from comedian.weights.start import Start
 
@@ -51,6 +53,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         halves = Halves.open(games)
         if not run.state_path.exists():  # else it was said when the run began
             remark_on(stage, flags, header)
+        say_device(stage, flags.device, device, flags.quiet, recipe.precision)
         try:
             with _curves(stage, flags, run.state_path.exists()) as scalar:
                 run_stage(halves, recipe, replace(run, scalar=scalar), start, preset)

@@ -11,6 +11,7 @@ from comedian.errors import InputError
 from comedian.recipes.bank import BankRecipe
 
 from ._app import command
+from ._device import say_device
 from ._options import Device, Dtype, Prefer, Quiet, Root, Workers, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
 from ._progress import progress
@@ -86,13 +87,14 @@ def build_bank(
     if output is None:
         raise InputError("no output was given", remedy="name a bank file with -o")
     check_output(output)
-    from comedian.distributed import pick_device
+    from comedian.devices import pick_device
     from comedian.formats.games import FRAMES_SUFFIXES, files_of, find_games
 
     recipe = BankRecipe(dim, temperature, neighbours, dtype.value)
     suffixes = FRAMES_SUFFIXES if teacher else frozenset({features_name.lower()})
     games, own_device = find_games(sources, suffixes, root, prefer), pick_device(device)
     refuse_inputs([output], files_of(games))
+    say_device("build-bank", device, own_device, quiet)
     with progress(quiet) as report:
         if teacher:
             from comedian.bank.teacher import bank_from_frames

@@ -12,6 +12,7 @@ from comedian.errors import InputError
 from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
+from ._device import say_device
 from ._models import load_models
 from ._options import Device, Merge, Periods, Prefer, Quiet, Root, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
@@ -69,7 +70,8 @@ def spot(
     if scores:
         check_output(scores)
     with loading("spot", quiet):
-        from comedian.distributed import pick_device, processes
+        from comedian.devices import pick_device
+        from comedian.distributed import processes
         from comedian.formats.periods import parse_periods
         from comedian.formats.provenance import provenance
         from comedian.formats.scores import Scores, write_scores
@@ -96,6 +98,7 @@ def spot(
                 model, say, ignored_seconds=ignored_seconds, merge=merge, stride=stride
             )
             classes, reach = spotters[0].classes, max(one.offset_reach_seconds for one in spotters)
+            say_device("spot", device, own_device, quiet)
             runs = score_sources(
                 halves, spotters, recipe, own_device, report, say, skip if len(files) > 1 else None
             )

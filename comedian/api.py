@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from comedian.distributed import pick_device
+from comedian.devices import pick_device
 from comedian.evaluation import metrics
 from comedian.evaluation.classes import classes_of
 from comedian.evaluation.pairing import collect, pair

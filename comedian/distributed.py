@@ -6,7 +6,6 @@ processes learns the same; in spotting each takes whole halves.
 
 import inspect
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -34,22 +33,6 @@ Drawn = TypeVar("Drawn", bound=Sliceable)
 # word is waited for. The longest real wait is for the last half of a validation, minutes on a slow CPU.
 PATIENCE = timedelta(minutes=30)
 FAREWELL = timedelta(seconds=5)  # to say that this process ends; then whoever kept count has ended too
-
-
-def pick_device(name: str) -> torch.device:
-    """The device that a name means: "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:N".
-
-    Raises:
-        InputError: the name is another one, or this machine has no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise InputError(f"unknown device {name!r}", "--device", "use auto, cpu, cuda or cuda:N")
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"this machine has no device {name!r}", "--device", "use auto or cpu")
-    return device
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (  # from the ground up
-    ("errors", "version", "progress", "interrupts", "distributed"),
+    ("errors", "version", "progress", "interrupts", "devices", "distributed"),
     ("recipes",),
     ("formats",),
     ("losses",),

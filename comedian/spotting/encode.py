@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from comedian.data.augment import to_input
+from comedian.devices import has_bf16
 from comedian.models.packed import packed
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import Spotter
@@ -74,9 +75,9 @@ def fastest(spatial: SpatialEncoder, device: torch.device) -> SpatialEncoder:
 
 @torch.inference_mode()
 def _encode(spotter: Spotter, spatial: SpatialEncoder, device: torch.device, frames: np.ndarray) -> Tensor:
-    """In half precision on CUDA: it is nearly all of the work, and the small temporal half is not."""
+    """In half precision where a card has it: it is nearly all of the work, the temporal half is not."""
     pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device)
     size = spotter.recipe.image_size
     video = to_input(pixels, size, spotter.mean, spotter.std)  # (n, 3, 2, h, w)
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
         return spatial.encode(video).float().cpu()

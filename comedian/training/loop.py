@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from comedian import distributed
 from comedian.data.halves import Halves
+from comedian.devices import has_bf16
 from comedian.errors import InputError
 from comedian.formats.checkpoint import Header, save_checkpoint
 from comedian.formats.provenance import provenance
@@ -109,9 +110,9 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def mixes_precision(device: torch.device, precision: str) -> bool:
-    """Whether products are bfloat16: "bf16", "fp32", or "auto", bf16 on CUDA only."""
+    """Whether products are bfloat16: "bf16", "fp32", or "auto", bf16 where a card has it in hardware."""
     checked("precision", precision, Precision, "the recipe")
-    return precision == "bf16" or (precision == "auto" and device.type == "cuda")
+    return precision == "bf16" or (precision == "auto" and has_bf16(device))
 
 
 def _seeded(*place: int | str) -> torch.Generator:

@@ -28,6 +28,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/data/check.py": ("check-data",),
     "comedian/data/check_labels.py": ("check-data",),
     "comedian/data/gather.py": ("check-data",),
+    "comedian/devices.py": DEVICES,
     "comedian/distributed.py": DEVICES,
     "comedian/evaluation/pairing.py": ("evaluate",),
     "comedian/evaluation/remarks.py": ("evaluate",),

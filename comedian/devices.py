@@ -1,0 +1,85 @@
+"""Which device is taken, in which precision, and why.
+
+A card is left alone that torch has no code for: its wheels hold code for some compute capabilities alone,
+and every kernel would fail. Products are bfloat16 only where a card has it in hardware (from 8.0 on);
+before, it is emulated and slower than float32.
+"""
+
+import re
+
+import torch
+
+from comedian.errors import InputError
+
+NATIVE_BF16 = 8, 0  # the compute capability from which bfloat16 is in hardware: Ampere
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that a name means: "auto" (CUDA if a card there runs), "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        InputError: the name is another one, this machine has no such device, or torch has no code for it.
+    """
+    if name == "auto":
+        number = next((number for number in _cards() if has_code(number)), None)
+        return torch.device("cpu" if number is None else "cuda" if number == 0 else f"cuda:{number}")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise InputError(f"unknown device {name!r}", "--device", "use auto, cpu, cuda or cuda:N")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"this machine has no device {name!r}", "--device", "use auto or cpu")
+    if device.type == "cuda" and not has_code(device.index or 0):
+        raise InputError(_no_code(device.index or 0), "--device", "use auto or cpu, or another torch")
+    return device
+
+
+def has_code(number: int) -> bool:
+    """Whether this torch runs on a card: it has code of its generation, or code to translate for it."""
+    kinds = [re.fullmatch(r"(sm|compute)_(\d+)(\d)[af]?", kind) for kind in torch.cuda.get_arch_list()]
+    if not any(kinds):
+        return True  # ROCm names its cards otherwise
+    major, minor = torch.cuda.get_device_capability(number)
+    found = [(kind[1], int(kind[2]), int(kind[3])) for kind in kinds if kind]
+    own = any(kind == "sm" and its == major and least <= minor for kind, its, least in found)
+    return own or any(kind == "compute" and (its, least) <= (major, minor) for kind, its, least in found)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether products are fast in bfloat16 there."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= NATIVE_BF16
+
+
+def describe(asked: str, device: torch.device, precision: str = "auto") -> str:
+    """One line: the device, the precision of its products, and why.
+
+    Args:
+        asked: the name that `pick_device` was given.
+        precision: "auto", "bf16" or "fp32".
+    """
+    half = precision == "bf16" or (precision == "auto" and has_bf16(device))
+    kind = "bfloat16" if half else "float32"
+    if precision != "auto":
+        kind += " as the recipe says"
+    elif device.type == "cuda" and not half:
+        kind += ", for bfloat16 is emulated there"
+    if device.type == "cuda":
+        return f"on {torch.cuda.get_device_name(device)}, {kind}"
+    if asked != "auto":
+        return f"on the CPU, {kind}"
+    left = [_no_code(number) for number in _cards()]
+    return f"on the CPU, {kind}; {'; '.join(left) if left else 'there is no CUDA device'}"
+
+
+def has_cards() -> bool:
+    """Whether this machine has a card that torch sees, with code for it or without."""
+    return bool(_cards())
+
+
+def _cards() -> range:
+    return range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+
+
+def _no_code(number: int) -> str:
+    major, minor = torch.cuda.get_device_capability(number)
+    name = torch.cuda.get_device_name(number)
+    return f"torch {torch.__version__} has no code for {name} (compute capability {major}.{minor})"

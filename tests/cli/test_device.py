@@ -1,0 +1,33 @@
+"""The line about the device: on a terminal, wherever there is a card, and never for the quiet."""
+
+import sys
+
+import pytest
+import torch
+
+from comedian import devices
+from comedian.cli._device import say_device
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("cards", [False, True])
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("quiet", [False, True])
+def test_who_is_told(monkeypatch, capsys, cards, terminal, quiet):
+    monkeypatch.setattr(devices, "has_cards", lambda: cards)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    say_device("spot", "cpu", CPU, quiet, "bf16")
+    wanted = "spot: on the CPU, bfloat16 as the recipe says\n" if (cards or terminal) and not quiet else ""
+    assert capsys.readouterr().err == wanted
+
+
+@pytest.mark.parametrize("stage", ["pretrain-spatial", "distill", "finetune"])
+def test_training_says_its_device_and_precision(run, words, tmp_path, monkeypatch, stage):
+    from importlib import import_module
+
+    monkeypatch.setattr(devices, "has_cards", lambda: True)
+    line = [word for word in words(stage, tmp_path / "a.safetensors") if word != "--quiet"]
+    status, _, err = run(import_module(f"cli.{stage.replace('-', '_')}").main, *line)
+    assert status == 0, err
+    assert f"{stage}: on the CPU, float32\n" in err
