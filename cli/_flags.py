@@ -69,7 +69,7 @@ class Flags:
     epochs: Annotated[int | None, EPOCHS] = None
     seed: Annotated[int, SEED] = 0
     device: Device = "auto"
-    workers: Workers = 2
+    workers: Workers = None
     memory: Annotated[int | None, MEMORY] = None
     recompute: Annotated[bool, RECOMPUTE] = False
     tensorboard: Annotated[Path | None, TENSORBOARD] = None

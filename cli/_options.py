@@ -75,7 +75,12 @@ Device = Annotated[
     str,
     typer.Option(metavar="auto|cpu|cuda|cuda:N", help="auto is CUDA where torch runs on it, else the CPU."),
 ]
-Workers = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Threads that decode frames.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="NUMBER", help="Threads that decode frames [default: 2; for a GPU one a core]."
+    ),
+]
 Root = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Where the lines of a list start [default: the list's folder]."),

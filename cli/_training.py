@@ -35,6 +35,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
     frames, output = _required(flags)
     with loading(stage, flags.quiet):
         from comedian.data.halves import Halves
+        from comedian.data.loader import decoding_threads
         from comedian.devices import pick_device
         from comedian.distributed import processes
         from comedian.training.run import Run
@@ -43,7 +44,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
     start = start or Start(flags.init)
     with processes(pick_device(flags.device)) as device, progress(flags.quiet) as report:
         made_from = {"--init": start.fingerprint}
-        how = flags.workers, flags.seed, flags.recompute, flags.resume
+        how = flags.workers or decoding_threads(device), flags.seed, flags.recompute, flags.resume
         run = Run(output, device, *how, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
         games = find_games(frames, FRAMES_SUFFIXES, flags.root, flags.prefer)

@@ -64,7 +64,7 @@ def build_bank(
     dtype: Annotated[Dtype, TYPE] = Dtype[BankRecipe.dtype],
     batch_size: Annotated[int, BATCH_SIZE] = 32,
     device: Device = "auto",
-    workers: Workers = 2,
+    workers: Workers = None,
     query: Annotated[str | None, QUERY] = None,
     half: Annotated[int | None, HALF] = None,
     num: Annotated[int, NUM] = 10,
@@ -98,8 +98,10 @@ def build_bank(
     with progress(quiet) as report:
         if teacher:
             from comedian.bank.teacher import bank_from_frames
+            from comedian.data.loader import decoding_threads
 
-            seen = {"batch_size": batch_size, "workers": workers}
+            threads = workers or decoding_threads(own_device)
+            seen = {"batch_size": batch_size, "workers": threads}
             summary = bank_from_frames(games, teacher, output, recipe, own_device, report, **seen)
         else:
             from comedian.bank.build import bank_from_features

@@ -2,7 +2,9 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
+from comedian.data import loader as module
 from comedian.data.loader import ClipLoader
 from comedian.formats.frames import FramesFile
 
@@ -36,3 +38,14 @@ def test_when_an_epoch_is_left_nothing_is_decoded_any_more(halves, monkeypatch):
     time.sleep(0.05)
     assert decoding == []
     loader.close()
+
+
+def test_beside_a_gpu_every_core_decodes(monkeypatch):
+    monkeypatch.setattr(module, "cores", lambda: 16)
+    cuda = torch.device("cuda")
+    cpu = torch.device("cpu")
+    assert (module.decoding_threads(cpu), module.decoding_threads(cuda)) == (2, 16)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert (module.decoding_threads(cpu), module.decoding_threads(cuda)) == (2, 2)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "32")
+    assert module.decoding_threads(cuda) == 1

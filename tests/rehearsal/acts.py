@@ -15,8 +15,10 @@ from torch.utils._pytree import tree_map
 from comedian.bank import teacher
 from comedian.bank.neighbours import neighbour_targets
 from comedian.bank.soft_targets import soft_targets
-from comedian.data.augment import augment, to_input
+from comedian.data import augment
+from comedian.data.augment import to_input
 from comedian.formats.checkpoint import load_checkpoint
+from comedian.losses import attention
 from comedian.losses.sce import sce_loss, sce_loss_queue, targets
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.stages import SpotRecipe
@@ -79,7 +81,11 @@ def stage_of(device: torch.device) -> Iterator[Asked | None]:
         mock.patch.object(encode, "packed", lambda module: module),
         pretended_card() as asked,
     ):
-        yield asked
+        try:
+            yield asked
+        finally:  # what is kept for a card must not meet a real one
+            augment._seen.cache_clear()
+            attention._fused.cache_clear()
 
 
 def _copied(value):
@@ -92,7 +98,7 @@ def view(recipe: AugmentRecipe) -> Act:
     def act(device, folder):
         frames = stages.noise(16, 8).to(device)
         with mock.patch.dict("comedian.data.augment.CHUNK_FRAMES", {"cpu": 32, "cuda": 32}):
-            return augment(frames, recipe, (32, 32), stages.generator(3))
+            return augment.augment(frames, recipe, (32, 32), stages.generator(3))
 
     return act
 
