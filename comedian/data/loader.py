@@ -15,7 +15,6 @@ import torch
 from comedian.formats.frames import FramesFile
 from comedian.video.parallel import cores
 
-
 WORKERS = 2  # beside a CPU, whose cores compute
 
 
