@@ -20,6 +20,7 @@ import h5py
 import numpy as np
 
 from comedian.errors import InputError
+from tests.onnx_files import signed
 
 MORE_BYTES = 1 << 30  # that reading may take
 MOST_SECONDS = 10
@@ -41,7 +42,7 @@ TYPES = ("|O", "<f8", ">f2", "<c8", "|S9", "<M8[s]", "V999", "")
 
 KINDS = (
     "frames", "bank", "scores", "features", "weights", "resume state", "recipe", "spots", "labels",
-    "results", "results in a zip", "list", "video",
+    "results", "results in a zip", "list", "video", "exported spotter",
 )  # fmt: skip
 
 
@@ -215,6 +216,23 @@ def in_toml(data: bytes, draw: random.Random) -> bytes:
     ways = f"{key}= {draw.choice(TOML)}", f"{key}= {'[' * 5000}", f"[{key.strip()}]", f"{key}.a = 1"
     lines[place] = draw.choice((*ways, lines[place] * 2, "\ud800x"))
     return "\n".join(lines).encode("utf-8", "surrogatepass")
+
+
+def in_onnx(data: bytes, draw: random.Random) -> bytes:
+    """The graph of an exported spotter is another one, and signed anew as its author could."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    while True:
+        model = onnx.ModelProto.FromString(data)
+        graph = model.graph
+        part = draw.choice([*graph.node, *graph.initializer, *graph.input, *graph.output, graph])
+        change = draw.choice(BYTES)
+        try:
+            part.ParseFromString(change(part.SerializeToString(), draw))
+        except DecodeError:
+            continue
+        return signed(model)
 
 
 def in_npy(data: bytes, draw: random.Random) -> bytes:

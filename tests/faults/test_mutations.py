@@ -57,10 +57,17 @@ def readers(tiny, tmp_path_factory) -> dict[str, Reader]:
     }
 
 
+@pytest.fixture
+def reader(kind, request) -> Reader:
+    """That of a kind; an exported spotter's only where ONNX is installed."""
+    if kind == "exported spotter":
+        return Reader(request.getfixturevalue("tiny_onnx"), run_exported, (mutate.in_onnx,))
+    return request.getfixturevalue("readers")[kind]
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("kind", mutate.KINDS)
-def test_every_mutation(kind, readers, tmp_path, fault):
-    reader = readers[kind]
+def test_every_mutation(kind, reader, tmp_path, fault):
     name = "results_spotting.json" if kind == "results" else reader.sound.name
     assert outcome(reader.read, reader.sound) == "read"
     for number in range(NUMBER):
@@ -79,6 +86,12 @@ def read_frames(path: Path) -> None:
     for index in range(len(file)):
         with suppress(InputError):  # a frame is told by itself
             file.read([index])
+
+
+@torch.inference_mode()
+def run_exported(path: Path) -> None:
+    spotter = load_spotter(path)
+    spotter.read(spotter.spatial.encode(torch.zeros(2, 3, 2, 32, 32))[None])
 
 
 def read_features(path: Path) -> None:
