@@ -28,7 +28,7 @@ INIT = typer.Option(
 )
 RECIPE = typer.Option(
     metavar="PRESET|FILE",
-    help="vivit-tiny, vivit-small, viswin-tiny, smoke or a TOML file [default: that of --init].",
+    help="vivit-tiny, vivit-small, viswin-tiny, laptop, smoke or a TOML file [default: that of --init].",
 )
 SETTINGS = typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe; repeatable.")
 BATCH_SIZE = typer.Option(

@@ -129,9 +129,13 @@ class Tally:
             self.spots += 1
             yield spot
 
-    def line(self, output: str) -> str:
+    def line(self, output: str, suppression: str = "--hard") -> str:
         """`120 spots in 5400 s of video, 61 s taken, in spots.jsonl; next: nms …`."""
         seconds = sum(self._seconds.values())
         taken = monotonic() - self._began
         line = f"{self.spots} spots in {seconds:.0f} s of video, {taken:.0f} s taken"
-        return line if output == "-" else f"{line}, in {output}; next: nms --hard --table --top 20 {output}"
+        return (
+            line
+            if output == "-"
+            else f"{line}, in {output}; next: nms {suppression} --table --top 20 {output}"
+        )

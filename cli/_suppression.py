@@ -25,6 +25,11 @@ def label_window(text: str) -> tuple[str, float]:
     raise typer.BadParameter(f"{text!r} is not LABEL=SECONDS", param_hint="--window-for")
 
 
+def words(method: str = "soft", window_seconds: float = 0.0) -> str:
+    """The options of `nms` for a list to read, in which soft suppression would leave weak neighbours."""
+    return "--hard" if method == "soft" else f"--{method} --window {window_seconds:g}"
+
+
 def settings_of(path: Path, method: bool, window: float | None, window_for: list[str] | None):
     """The settings of a file, unless options say the same otherwise."""
     given = {"--soft, --hard or --peak": method, "--window": window is not None, "--window-for": window_for}

@@ -13,6 +13,7 @@ from ._memory import fitted
 from ._options import LabelsPath, by_name
 from ._outputs import refuse_inputs
 from ._say import warn
+from ._suppression import words
 from ._torchrun import is_first
 from ._training import train
 
@@ -58,6 +59,7 @@ def finetune(
 
     def run_stage(halves, recipe, run, start, preset):
         from comedian.data.halves import Halves
+        from comedian.formats.checkpoint import read_header
         from comedian.training.finetune import finetune
         from comedian.training.outlook import remarks
         from comedian.training.own_data import prepare
@@ -70,13 +72,21 @@ def finetune(
         data = prepare(halves, held_out, labels, recipe, named, say)
         refuse_inputs(run.written, data.files)
         recipe, run = fitted("finetune", flags, halves, data.recipe, run)
-        if run.device.type == "cpu" and is_first() and not (flags.recipe or flags.quiet or run.resume):
+        if (
+            run.device.type == "cpu"
+            and is_first()
+            and not (flags.recipe or flags.quiet or run.resume or recipe.freeze)
+        ):
             kind = start.header.kind if start.header else ""
             for message in remarks(preset, recipe, halves, held_out, kind, run.recompute):
                 say(message)
         best = finetune(halves, data.actions, recipe, run, start, preset, data.validation)
         kept = f"best tight a-mAP {best.score:.4f}, of epoch {best.epoch}" if best else "the last epoch"
-        say(f"{kept}, in {run.output}; next: spot --model {run.output} match.mkv | nms --table --top 20")
+        if is_first():
+            way = read_header(run.output).recipe["spot"]
+            nms = words(way["suppression"], way["window_seconds"])
+            output = run.output
+            say(f"{kept}, in {output}; next: spot --model {output} match.mkv | nms {nms} --table --top 20")
 
     overrides = {
         "freeze": frozen or None,

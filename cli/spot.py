@@ -19,6 +19,7 @@ from ._outputs import check_output, refuse_inputs
 from ._progress import loading, progress
 from ._say import Skip, say_left_out, speaker
 from ._spotting import Tally, is_folder, keeping, open_target, still_to_do
+from ._suppression import words
 from ._torchrun import is_first
 
 SOURCES = typer.Argument(
@@ -93,11 +94,13 @@ def spot(
         if saved:
             warn_ignored(context, OF_MODELS, "on saved scores", say)
             runs, classes, parents, reach = average_saved(saved), saved[0].classes, sources, math.inf
+            suppression = words()
         else:
             parents, spotters, recipe = load_models(
                 model, say, ignored_seconds=ignored_seconds, merge=merge, stride=stride
             )
             classes, reach = spotters[0].classes, max(one.offset_reach_seconds for one in spotters)
+            suppression = words(recipe.suppression, recipe.window_seconds)
             say_device("spot", device, own_device, quiet)
             runs = score_sources(
                 halves, spotters, recipe, own_device, report, say, skip if len(files) > 1 else None
@@ -109,7 +112,7 @@ def spot(
             for video, half, seconds, spots in spots_in_order(told, classes, threshold, reach):
                 take(video, half, tally.count(video, half, seconds, spots))
     if output != "-" or sys.stderr.isatty():
-        say(tally.line(output))
+        say(tally.line(output, suppression))
     if scores:
         write_scores(scores, join_halves(kept), classes, provenance(parents=parents))
     if skip.files:

@@ -177,8 +177,11 @@ def finetune(
         what = f"the frames to validate on are {validation.halves.geometry}, those to train on are not"
         raise InputError(what, validation.halves.files[0].path, "extract the frames alike")
     check(recipe, "the recipe")
-    torch.manual_seed(seed_of(run.seed, "start"))
     start = start or Start()
+    if recipe.freeze and start.text is None:
+        remedy = "name weights with --init, such as timm:tf_efficientnet_lite0, or --set freeze=false"
+        raise InputError("a spatial transformer that has learnt nothing would be kept", remedy=remedy)
+    torch.manual_seed(seed_of(run.seed, "start"))
     spotter, distilled = start_spotter(start, recipe, halves.geometry)
     SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined
     step = FinetuneStep(spotter, recipe)

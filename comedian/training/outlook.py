@@ -23,6 +23,7 @@ from comedian.recipes.resolve import resolve
 from comedian.recipes.stages import FinetuneRecipe
 from comedian.training.memory import need
 
+FROZEN = "--recipe laptop --init timm:tf_efficientnet_lite0"
 CPU_RECIPE = "smoke"  # what is proposed where another recipe is too much for a CPU
 LONG_HOURS = 1.0  # from here on something shorter is proposed
 TRIAL_CALLS = 8  # of each part of the work,
@@ -84,11 +85,13 @@ def remarks(
     if found.fits or preset == CPU_RECIPE:
         return lines
     if start_kind:
-        less = f"fewer --epochs, or --memory {FITTING * memory:.0f}GB"
+        less = f"--frozen, fewer --epochs, or --memory {FITTING * memory:.0f}GB"
         return [*lines, f"its network is that of --init; {less}, take less"]
     other = replace(resolve("finetune", CPU_RECIPE), classes=recipe.classes)
     with suppress(InputError):  # its windows may be longer than these halves
-        lines.append(f"--recipe {CPU_RECIPE} takes {outlook(other, halves, held_out)}")
+        lines.append(
+            f"--recipe {CPU_RECIPE} takes {outlook(other, halves, held_out)}; {FROZEN} keeps an image model"
+        )
     return lines
 
 

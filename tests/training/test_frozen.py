@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from comedian.data.augment import to_input
+from comedian.errors import InputError
 from comedian.models.spatial import build_spatial
 from comedian.recipes.stages import OptimRecipe
 from comedian.training import frozen as module
@@ -138,3 +139,9 @@ def test_tokens_files_are_no_frames_of_a_folder(inputs, a_run, spatial):
     frozen_tokens(open_halves(inputs), spatial, FINETUNE.view, 0, a_run())
     assert list((inputs / "frames").rglob("*.tokens"))
     assert [file.path for file in open_halves(inputs).files] == before
+
+
+def test_an_encoder_that_has_learnt_nothing_is_not_kept(inputs, a_run):
+    halves = open_halves(inputs)
+    with pytest.raises(InputError, match="has learnt nothing would be kept; name weights with --init"):
+        finetune(halves, some_actions(halves), FROZEN, a_run())
