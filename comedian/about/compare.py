@@ -72,7 +72,7 @@ def reach(one: np.ndarray, other: np.ndarray) -> float:
     """The largest difference; infinite where only one is a number."""
     left, right = np.asarray(one, np.float64), np.asarray(other, np.float64)
     with np.errstate(invalid="ignore"):
-        apart = np.abs(left - right)
+        apart = np.atleast_1d(np.abs(left - right))
     apart[(left == right) | (np.isnan(left) & np.isnan(right))] = 0
     return float(np.nan_to_num(apart, nan=np.inf).max(initial=0))
 

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from comedian.about.compare import reach
 from comedian.about.difference import Difference
+from comedian.formats.exported import is_exported, read_exported_tensors
 from comedian.weights.load import current_name
 from comedian.weights.tensors import is_safetensors, read_tensors
 
@@ -51,6 +53,9 @@ class _Stored(Mapping[str, Tensor]):
 @contextmanager
 def _tensors(path: Path) -> Iterator[Mapping[str, Tensor]]:
     """The tensors of a weights file of anybody's, by name."""
+    if is_exported(path):
+        yield {name: torch.tensor(array) for name, array in read_exported_tensors(path).items()}
+        return
     if not is_safetensors(path):
         yield read_tensors(path)
         return

@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
 from comedian.formats.checkpoint import Header, metadata_of, parsed_header, read_header
@@ -109,6 +111,14 @@ def read_exported(path: str | Path) -> Exported:
 def read_exported_header(path: str | Path) -> tuple[Header, Export]:
     """What an exported spotter says of itself; raises as `read_exported`."""
     return _header(_model(path), path)
+
+
+def read_exported_tensors(path: str | Path) -> dict[str, np.ndarray]:
+    """An exported spotter's weights by name, `spatial.…` or `temporal.…`; raises as `read_exported`."""
+    read_exported(path)
+    onnx = optional("onnx", path)
+    tensors = _model(path).graph.initializer
+    return {one.name.replace("/", "."): onnx.numpy_helper.to_array(one) for one in tensors}
 
 
 def header_of(path: str | Path) -> Header:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from cli.diff import main as diff
 from cli.export_model import main
 from cli.finetune import main as finetune
 from cli.info import main as info
@@ -199,6 +200,14 @@ def test_info_and_nms_know_it(tiny_onnx, run):
     status, _, err = run(nms, "--precision", 0.8, "--model", tiny_onnx)
     assert (status, err.count("\n")) == (1, 1)
     assert "was trained without validation" in err
+
+
+def test_diff_tells_how_two_differ(tiny_onnx, int8, run):
+    assert run(diff, tiny_onnx, tiny_onnx) == (0, "", "")
+    status, out, err = run(diff, tiny_onnx, int8[0])
+    assert (status, err) == (1, "")
+    assert "precision: float32 -> int8\n" in out
+    assert "tensors only in " in out
 
 
 def test_nobody_trains_from_it(tiny, tiny_onnx, run, tmp_path):

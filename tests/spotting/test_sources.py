@@ -91,3 +91,11 @@ def test_a_gpu_is_fed_by_all_cores(tiny, monkeypatch):
     for device, processes in (("cpu", 1), ("cuda", 16)):
         score_source(half, [spotter], spotter.spot, torch.device(device))
         assert asked["processes"] == processes
+
+
+def test_an_exported_spotter_runs_on_the_cpu_whatever_the_device(tiny, tiny_onnx):
+    spotter = load_spotter(tiny_onnx)
+    wanted = score_video(tiny.half, [spotter])
+    with pytest.warns(UserWarning, match="an ONNX model runs on the CPU, cuda is not used"):
+        found = score_video(tiny.half, [spotter], torch.device("cuda"))
+    assert np.array_equal(found.probabilities, wanted.probabilities)
