@@ -29,6 +29,7 @@ UNUSABLE = 0.1  # share that the allocator's blocks leave between tensors
 SCORES = 6  # copies of the scores of step 1, kept and on the way
 BLOCK_SCORES = 3  # likewise of a block of the bank in step 2
 QUEUE_COPIES = 4  # of the authors' queue, whose rows are told apart
+ENCODED_TUBELETS = 64  # that pass through a frozen spatial transformer at once
 MIXED = 0.5  # copies of a view that mixup makes
 
 
@@ -85,7 +86,7 @@ def fit_in(
     Raises:
         InputError: not even the smallest part with recomputation fits.
     """
-    names = [name for name in ("head", "full", "optim") if hasattr(recipe, name)]
+    names = _optims(recipe)
 
     def choices(again: bool) -> dict[str, _Choice]:
         needs = {name: need(recipe, frame, name, half, again, bank) for name in names}
@@ -114,6 +115,8 @@ def need(
     recipe: Any, frame: tuple[int, int], name: str, half: bool, recompute: bool, bank: Bank | None = None
 ) -> Need:
     """What a stage takes of a device; arguments as `fit_in`'s, `name` is that of an optimiser."""
+    if name == "frozen":
+        return _on_tokens(_networks(recipe.model, half))
     trains = name != "head"
     views, tokens, seen = _shape(recipe, trains)
     of = _networks(recipe.model, half)
@@ -131,6 +134,13 @@ def need(
     return Need(weights * BY_PARAMETER + frames + beside.fixed, clip + beside.clip)
 
 
+def _optims(recipe: Any) -> list[str]:
+    """Names of the optimisers of a stage that are used."""
+    if getattr(recipe, "freeze", False):
+        return ["frozen", "full"] if recipe.unfrozen_epochs else ["frozen"]
+    return [name for name in ("head", "full", "optim") if hasattr(recipe, name)]
+
+
 @dataclass(frozen=True)
 class _Networks:
     """What both transformers keep, of a tubelet and of a window, and how many weights they have."""
@@ -139,6 +149,12 @@ class _Networks:
     temporal: Kept
     spatial_weights: int
     temporal_weights: int
+
+
+def _on_tokens(of: _Networks) -> Need:
+    """With a frozen spatial transformer: chunks that pass through it once; features are small beside."""
+    encoding = of.spatial_weights * FLOAT + ENCODED_TUBELETS * of.spatial.block
+    return Need(encoding + of.temporal_weights * BY_PARAMETER, _way_back(of.temporal, False, True))
 
 
 @cache

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,16 +22,20 @@ from comedian.models.spotter import Spotter
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.resolve import resolve
 from comedian.recipes.stages import FinetuneRecipe
+from comedian.training.finetune import FROZEN_STAGE, FULL_STAGE, HEAD_STAGE, plan
 from comedian.training.memory import need
 
-FROZEN = "--recipe laptop --init timm:tf_efficientnet_lite0"
-CPU_RECIPE = "smoke"  # what is proposed where another recipe is too much for a CPU
+CPU_RECIPE, CPU_START = "laptop", "timm:tf_efficientnet_lite0"  # what is proposed in place of too much
 LONG_HOURS = 1.0  # from here on something shorter is proposed
 TRIAL_CALLS = 8  # of each part of the work,
 TRIAL_SECONDS = 2.0  # or about so long; on a busy machine some are much slower than others
 TRIAL_TUBELETS = 8  # that pass together: in fewer, starting the threads weighs more than in a run
 TRIAL_WINDOWS = 4
+THERE_AND_BACK = 3.0  # times the work of forward alone
 FITTING = 0.7  # of the machine's memory: a run may take that
+
+
+OPTIMS = {HEAD_STAGE: "head", FROZEN_STAGE: "frozen", FULL_STAGE: "full"}  # of a stage, in a recipe
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,15 @@ class Outlook:
         return f"about {length} and {self.memory_bytes / 1e9:.3g} GB of memory"
 
 
+class _Counts(NamedTuple):
+    """Windows of an epoch; tubelets to train on and held out; windows of those that are judged."""
+
+    windows: int
+    trained: int
+    held_out: int
+    judged: int
+
+
 @dataclass(frozen=True)
 class _Pace:
     """Seconds of one tubelet or one window, forward alone or there and back."""
@@ -59,6 +73,28 @@ class _Pace:
     spatial: float
     temporal: float
     view: float
+
+    def epoch(self, name: str, recipe: FinetuneRecipe, counts: _Counts, recompute: bool) -> float:
+        """Seconds of an epoch of a stage, and of its validation."""
+        length, judging = recipe.model.num_tokens, counts.judged * self.temporal / THERE_AND_BACK
+        if name == FROZEN_STAGE:
+            return counts.windows * self.temporal + judging
+        judging += counts.held_out * self.spatial_forward
+        if name == HEAD_STAGE:
+            seen = length * self.spatial_forward + self.temporal / THERE_AND_BACK
+        else:
+            again = self.spatial_forward if recompute else 0.0
+            seen = length * (1 - recipe.mask_share) * (self.spatial + again) + self.temporal
+        return counts.windows * (self.view + seen) + judging
+
+    def once(self, recipe: FinetuneRecipe, counts: _Counts) -> float:
+        """Seconds of what a frozen spatial transformer makes of everything, in all views."""
+        if not recipe.freeze:
+            return 0.0
+        views = self.spatial_forward + recipe.frozen_views * (
+            self.spatial_forward + self.view / recipe.model.num_tokens
+        )
+        return counts.trained * views + counts.held_out * self.spatial_forward
 
 
 def remarks(
@@ -84,14 +120,15 @@ def remarks(
     lines = [f"{preset} on this CPU, by a short trial: {found} (of {memory:.3g} GB)"]
     if found.fits or preset == CPU_RECIPE:
         return lines
+    if start_kind and not recipe.freeze:
+        frozen = replace(recipe, freeze=True, unfrozen_epochs=0)
+        return [*lines, f"--frozen takes {outlook(frozen, halves, held_out, start_kind)}"]
     if start_kind:
-        less = f"--frozen, fewer --epochs, or --memory {FITTING * memory:.0f}GB"
-        return [*lines, f"its network is that of --init; {less}, take less"]
+        return [*lines, "its network is that of --init; fewer --epochs take less"]
     other = replace(resolve("finetune", CPU_RECIPE), classes=recipe.classes)
     with suppress(InputError):  # its windows may be longer than these halves
-        lines.append(
-            f"--recipe {CPU_RECIPE} takes {outlook(other, halves, held_out)}; {FROZEN} keeps an image model"
-        )
+        found = outlook(other, halves, held_out)
+        lines.append(f"--recipe {CPU_RECIPE} --init {CPU_START} takes {found}")
     return lines
 
 
@@ -107,22 +144,26 @@ def outlook(
     Raises:
         InputError: a half is shorter than a window.
     """
-    distilled = start_kind in ("distilled", "spotter")
-    pace, length = _tried(recipe, halves), recipe.model.num_tokens
-    clips = (recipe.sampler, halves, recipe.model.num_frames, recipe.windows_per_game)
-    windows = len(draw_clips(*clips, np.random.default_rng()))
-    seen = length * (1 - recipe.mask_share)  # tokens of a window that are not masked
-    head = recipe.head.epochs if distilled else 0
-    full = recipe.full.epochs if distilled else recipe.scratch_epochs
-    again = pace.spatial_forward if recompute else 0.0
-    seconds = windows * head * (pace.view + length * pace.spatial_forward + pace.temporal)
-    seconds += windows * full * (pace.view + seen * (pace.spatial + again) + pace.temporal)
-    if held_out:
-        tubelets = sum(map(len, held_out.files)) / TUBELET_FRAMES
-        seconds += (head + full) * tubelets * pace.spatial_forward
-    together = min(-(-recipe.full.batch_size // recipe.full.accumulate), windows)
+    pace, counts = _tried(recipe, halves), _counted(recipe, halves, held_out)
     frame = halves.geometry.height, halves.geometry.width
-    return Outlook(seconds, need(recipe, frame, "full", half=False, recompute=recompute).of(together))
+    seconds, most = pace.once(recipe, counts), 0
+    for name, optim in plan(recipe, start_kind in ("distilled", "spotter")):
+        seconds += optim.epochs * pace.epoch(name, recipe, counts, recompute)
+        together = min(-(-optim.batch_size // optim.accumulate), counts.windows)
+        most = max(most, need(recipe, frame, OPTIMS[name], half=False, recompute=recompute).of(together))
+    return Outlook(seconds, most)
+
+
+def _counted(recipe: FinetuneRecipe, halves: Halves, held_out: Halves | None) -> _Counts:
+    """What there is to pass; InputError where a half is shorter than a window."""
+    model = recipe.model
+    clips = (recipe.sampler, halves, model.num_frames, recipe.windows_per_game)
+    windows = len(draw_clips(*clips, np.random.default_rng()))
+    trained, held = (
+        sum(map(len, some.files)) // TUBELET_FRAMES if some else 0 for some in (halves, held_out)
+    )
+    stride = recipe.spot.stride_tokens or max(model.num_tokens // 2, 1)
+    return _Counts(windows, trained, held, held // stride)
 
 
 def machine_bytes() -> int:
@@ -143,9 +184,11 @@ def _tried(recipe: FinetuneRecipe, halves: Halves) -> _Pace:
 
     with torch.no_grad():
         forward = _seconds(encode)
+    is_trained = not recipe.freeze or recipe.unfrozen_epochs > 0
+    both = _seconds(lambda: encode().sum().backward()) if is_trained else 0.0
     return _Pace(
         forward / TRIAL_TUBELETS,
-        _seconds(lambda: encode().sum().backward()) / TRIAL_TUBELETS,
+        both / TRIAL_TUBELETS,
         _seconds(lambda: spotter.classify(tokens).sum().backward()) / TRIAL_WINDOWS,
         _seconds(lambda: random_view(frames, recipe.view, model.image_size, torch.Generator())),
     )

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from comedian.recipes.resolve import resolve
 from comedian.training import outlook as room
-from comedian.training.outlook import CPU_RECIPE, Outlook, outlook, remarks
+from comedian.training.outlook import CPU_RECIPE, CPU_START, Outlook, outlook, remarks
 from tests.training.stages import RECIPES
 
 
@@ -26,14 +27,29 @@ def test_seconds_are_counted(halves, recipe, steady):
     seen = length * (1 - recipe.mask_share)
     from_scratch = windows * recipe.scratch_epochs * (7 + 3 * seen + 5)
     assert outlook(recipe, halves).seconds == pytest.approx(from_scratch)
-    both = windows * (recipe.head.epochs * (7 + length + 5) + recipe.full.epochs * (7 + 3 * seen + 5))
+    both = windows * (recipe.head.epochs * (7 + length + 5 / 3) + recipe.full.epochs * (7 + 3 * seen + 5))
     assert outlook(recipe, halves, None, "distilled").seconds == pytest.approx(both)
     assert outlook(recipe, halves, None, "spatial").seconds == pytest.approx(from_scratch)
     tubelets = sum(len(file) for file in halves.files) / 2
     validated = outlook(recipe, halves, halves).seconds - from_scratch
-    assert validated == pytest.approx(recipe.scratch_epochs * tubelets)
+    judged = tubelets // (length // 2) * 5 / 3
+    assert validated == pytest.approx(recipe.scratch_epochs * (tubelets + judged))
     again = outlook(recipe, halves, recompute=True).seconds
     assert again - from_scratch == pytest.approx(windows * recipe.scratch_epochs * seen)
+
+
+def test_what_is_frozen_is_passed_once(halves, recipe, steady):
+    frozen = replace(recipe, freeze=True, frozen_views=3)
+    length, windows = recipe.model.num_tokens, recipe.windows_per_game * len(halves.names)
+    tubelets = sum(len(file) for file in halves.files) / 2
+    once = tubelets * (1 + 3 * (1 + 7 / length))
+    assert outlook(frozen, halves).seconds == pytest.approx(once + windows * frozen.frozen.epochs * 5)
+    more = replace(frozen, unfrozen_epochs=2)
+    full = 2 * windows * (7 + 3 * length * (1 - recipe.mask_share) + 5)
+    assert outlook(more, halves).seconds - outlook(frozen, halves).seconds == pytest.approx(full)
+    large = replace(resolve("finetune", "vivit-tiny"), windows_per_game=64, model=recipe.model)
+    least, most = (outlook(replace(large, freeze=freeze), halves).memory_bytes for freeze in (True, False))
+    assert least < most
 
 
 def test_memory_grows_with_what_passes_together(halves, recipe, steady):
@@ -59,8 +75,11 @@ def test_what_is_said(halves, recipe, steady, monkeypatch):
     first, second = remarks("vivit-tiny", long, halves)
     assert first.startswith("vivit-tiny on this CPU, by a short trial: about ")
     assert first.endswith(" GB of memory (of 8 GB)")
-    assert second.startswith(f"--recipe {CPU_RECIPE} takes about ")
-    assert "--memory 6GB" in remarks("vivit-tiny", long, halves, start_kind="distilled")[1]
+    assert second.startswith(f"--recipe {CPU_RECIPE} --init {CPU_START} takes about ")
+    second = remarks("vivit-tiny", long, halves, start_kind="distilled")[1]
+    assert second.startswith("--frozen takes about ")
+    frozen = replace(long, freeze=True, frozen=replace(long.frozen, epochs=10_000))
+    assert "fewer --epochs" in remarks("vivit-tiny", frozen, halves, start_kind="distilled")[1]
     assert len(remarks(CPU_RECIPE, long, halves)) == 1
     monkeypatch.setattr(room, "LONG_HOURS", 1e9)
     assert len(remarks("vivit-tiny", long, halves)) == 1
