@@ -185,10 +185,14 @@ def windows_and_rows(recipe, batch: int) -> tuple[Tensor, Tensor]:
     return clips(batch, recipe.model.num_frames), rows
 
 
-def windows_and_labels(recipe, batch: int) -> tuple[Tensor, Tensor]:
-    """Random windows and labels."""
+def windows_and_labels(recipe, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Random windows and labels, no times to actions."""
     labels = torch.rand(batch, recipe.model.num_tokens, len(recipe.classes), device=DEVICE)
-    return clips(batch, recipe.model.num_frames), (labels > 0.99).float()
+    return (
+        clips(batch, recipe.model.num_frames),
+        (labels > 0.99).float(),
+        torch.full_like(labels, torch.nan),
+    )
 
 
 STEPS = {
