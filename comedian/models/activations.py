@@ -109,7 +109,9 @@ class _AsOnCuda(TorchFunctionMode):
         super().__init__()
         self.half = half
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         kwargs, name = dict(kwargs or {}), getattr(func, "__name__", "")
         if name == "scaled_dot_product_attention":
             query, key, value, *_ = (self._as(torch.bfloat16, x) for x in args[:3])
@@ -129,7 +131,7 @@ class _Attention(torch.autograd.Function):
     """A read that keeps what flash attention keeps, and a mask where each row has one of its own."""
 
     @staticmethod
-    def forward(ctx, query, key, value, mask):
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         rows, heads, queries, width = query.shape
         read = query.new_empty(rows, queries, heads, width).transpose(1, 2)
         sums = query.new_empty(rows, heads, queries, dtype=torch.float32)
@@ -139,5 +141,5 @@ class _Attention(torch.autograd.Function):
         return read
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> Any:
         raise NotImplementedError("this read is only reckoned")

@@ -77,7 +77,7 @@ class PlainFinetune(FinetuneStep):
     """Step 3."""
 
     def forward(self, frames: Tensor, labels: Tensor, times: Tensor, generator: torch.Generator) -> Tensor:
-        """Loss of windows, uint8 (B, T, H, W, 3), and their labels (B, L, C); times to actions are left out."""
+        """Loss of windows, uint8 (B, T, H, W, 3), and their labels (B, L, C); without times to actions."""
         video = view_of(frames, self.recipe.view, self.recipe.model)
         if self.recipe.mixup_alpha > 0:
             share = draw_mixup(len(video), self.recipe.mixup_alpha, generator)
