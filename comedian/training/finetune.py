@@ -122,7 +122,7 @@ class FinetuneStep(nn.Module):
         """A view of frames, (B, 3, T, h, w), or the one that was drawn of features, (B, L, D')."""
         if drawn.kept is None:
             return apply(seen, drawn.views[0], self.recipe.model.image_size)
-        return seen[torch.arange(len(seen), device=seen.device), drawn.kept.to(seen.device)].float()
+        return seen[torch.arange(len(seen), device=seen.device), carried(drawn.kept, seen.device)].float()
 
     def keep_if_best(self, score: float, stage: str, epoch: int) -> bool:
         """Remember the weights of an epoch, of any stage, if its validation score is the best: if so."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from comedian import distributed
 from comedian.data.augment import Draws, apply, draw, to_input
 from comedian.data.halves import Halves
+from comedian.devices import has_bf16
 from comedian.formats.frames import FramesFile
 from comedian.formats.tokens import TokensFile, tokens_path, whole_tokens_file, write_tokens
 from comedian.models.spatial import SpatialEncoder
@@ -88,7 +89,7 @@ def _features(
     pixels, size = torch.from_numpy(frames).to(device)[None], spatial.recipe.image_size
     video = to_input(pixels, size) if draws is None else apply(pixels, draws, size)  # (1, 3, T, h, w)
     tubelets = video[0].unflatten(1, (-1, TUBELET_FRAMES)).transpose(0, 1)  # (n, 3, 2, h, w)
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
         return spatial.features(tubelets).float().cpu()
 
 

@@ -177,6 +177,18 @@ def training(
     return act
 
 
+def frozen(device: torch.device, folder: Path) -> Tensor:
+    """Step 3 on a frozen spatial transformer, whose tokens are made on the device and kept."""
+    for kept in folder.rglob("*.tokens*"):
+        kept.unlink()
+    optim = stages.OptimRecipe(epochs=1, batch_size=4, base_lr=1e-3, lr_scaling="none")
+    recipe = replace(_short(stages.FINETUNE), freeze=True, frozen=optim, frozen_views=1)
+    run = Run(folder / "frozen.safetensors", device)
+    with stages.noted_losses() as losses:
+        stages.train(folder, "finetune", run, recipe, str(folder / "spatial.safetensors"))
+    return torch.tensor(losses)
+
+
 def _short(recipe):
     """Without chance in the network, small steps, three iterations an epoch."""
     recipe = stages.calm(replace(recipe, precision="fp32"))

@@ -49,6 +49,7 @@ STAGES = {  # most (kernels, waits) of an iteration, and how far losses and weig
     "distill from a queue, vivit": (training("queue"), (900, 12), 5e-3),
     "finetune, vivit": (training("finetune"), (550, 0), 1e-4),
     "finetune, viswin": (training("finetune", "viswin"), (710, 0), 1e-4),
+    "finetune, frozen": (acts.frozen, (300, 1), 1e-2),  # its tokens are not in page-locked memory
 }
 RESUMED = {
     "pretrain-spatial, resumed": (training("pretrain", stop=1), ROUNDING),
