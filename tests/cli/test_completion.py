@@ -49,7 +49,7 @@ def bash(scripts, tmp_path):
 
 OFFERED = [
     ("comedian ", [*COMMANDS, *WITHIN, "--help", "--version"]),
-    ("comedian ex", ["extract-frames"]),
+    ("comedian ext", ["extract-frames"]),
     ("/some/where/bin/comedian fi", ["finetune"]),
     ("comedian completion ", ["bash", "zsh", "fish"]),
     ("comedian nms --so", ["--soft"]),
