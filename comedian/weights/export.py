@@ -28,6 +28,7 @@ from comedian.weights.load import load_weights, spotter_of
 OPSET = 20  # of ONNX; the first that has GELU as one operator
 BOUND = 1e-4  # by which a probability may differ in float32
 PACKAGES = "onnx onnxruntime onnxscript"
+UPDATE = f"pip install -U torch {PACKAGES}"
 ROUNDS = 2  # of random windows that are compared where no frames are given
 
 
@@ -62,7 +63,7 @@ def export(spotter: Spotter, header: Header, path: str | Path) -> Exported:
     difference = largest_difference(spotter, ExportedSpotter(made), random_windows(spotter))
     if not difference <= BOUND:
         what = f"its probabilities differ from the spotter's by up to {difference:.2g}, more than {BOUND:g}"
-        raise InputError(what, path, "update torch, onnxscript and onnxruntime")
+        raise InputError(what, path, UPDATE)
     return replace(made, export=Export("float32", difference))
 
 
@@ -119,7 +120,7 @@ def _exported(
             found = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False, **names)
         except Exception as error:  # of each operator's own kind
             reason = cut_short(" ".join(str(error).split()))
-            raise InputError(f"torch cannot export the network: {reason}", path, "update torch") from error
+            raise InputError(f"torch cannot export the network: {reason}", path, UPDATE) from error
     assert found is not None
     return found.model_proto.SerializeToString()
 
