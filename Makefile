@@ -100,8 +100,8 @@ DEMO   := build/demo
 demo: $(STAMP) ## train all three steps on two sample matches and score the third (CPU, minutes)
 	@$(MAKE) --no-print-directory "$(DEMO)/spotter.safetensors" \
 	    MODEL=smoke DATA=$(SAMPLE) WORK=$(DEMO) EXTRACT="--size 112x64"
-	$(call say,spot $(SAMPLE)/test.txt | nms --soft | evaluate --chance 20 --table)
-	@$(BIN)/spot "$(SAMPLE)/test.txt" --model "$(DEMO)/spotter.safetensors" | $(BIN)/nms --soft \
+	$(call say,spot $(SAMPLE)/test.txt | nms --hard --window 6 | evaluate --chance 20 --table)
+	@$(BIN)/spot "$(SAMPLE)/test.txt" --model "$(DEMO)/spotter.safetensors" | $(BIN)/nms --hard --window 6 \
 	    | $(BIN)/evaluate --chance 20 --table
 	$(call say,done)
 
