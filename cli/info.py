@@ -11,7 +11,8 @@ from ._options import by_name
 FILE = typer.Argument(
     metavar="FILE",
     callback=by_name("files to look at"),
-    help="Frames, bank, scores, weights, state, spots, results, labels, features, video, list or recipe.",
+    help="Frames, bank, scores, tokens, weights, state, spots, results, labels, features, video, list or "
+    "recipe.",
 )
 
 

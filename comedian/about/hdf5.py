@@ -1,4 +1,4 @@
-"""What HDF5 files of ours say of themselves: frames, banks, scores."""
+"""What HDF5 files of ours say of themselves: frames, banks, scores, tokens."""
 
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from comedian.formats.bank import BankTimes
 from comedian.formats.frames import FramesFile
 from comedian.formats.hdf5 import attribute, attributes_of, open_hdf5
 from comedian.formats.scores import ScoresFile
+from comedian.formats.tokens import TokensFile
 
 
 def frames(path: Path) -> dict[str, Any]:
@@ -70,6 +71,13 @@ def scores(path: Path) -> dict[str, Any]:
     return {"classes": list(classes), "halves": halves, **made(str(told))}
 
 
+def tokens(path: Path) -> dict[str, Any]:
+    """A tokens file: how many there are, and of what."""
+    file = TokensFile(path)
+    return {"tokens": len(file), "width": file.shape[1], "key": file.key}
+
+
 def _scored(group: h5py.Group, place: str) -> dict[str, Any]:
     found = attributes_of(group, saved.Attributes, place, saved.KIND.maker)
-    return {"video": found.video, "half": found.half, "tokens": int(group["seconds"].shape[0])}
+    number, moved = int(group["seconds"].shape[0]), "offsets" in group
+    return {"video": found.video, "half": found.half, "tokens": number, "offsets": moved}

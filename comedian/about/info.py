@@ -10,7 +10,7 @@ from comedian.errors import InputError
 from comedian.formats.kinds import KINDS, kind_of
 
 READERS = {  # kind -> function in comedian.about, imported where needed: that for weights takes torch
-    **{kind: f"hdf5.{kind}" for kind in ("frames", "bank", "scores")},
+    **{kind: f"hdf5.{kind}" for kind in ("frames", "bank", "scores", "tokens")},
     **{kind: f"weights.{kind}" for kind in ("weights", "state")},
     **{kind: f"others.{kind}" for kind in ("spots", "results", "labels", "features", "video")},
     **{kind: f"others.{kind}" for kind in ("recipe", "periods", "epochs")},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
-from comedian.formats import bank, frames, scores
+from comedian.formats import bank, frames, scores, tokens
 from comedian.formats.features import MAGIC as NPY_MAGIC
 from comedian.formats.hdf5 import kind_of as hdf5_format
 from comedian.formats.labels import FORMS, TEXT_SUFFIXES, text_form
@@ -22,12 +22,18 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"  # HDF5 File Format Specification, II.A
 ZIP_MAGIC = b"PK\x03\x04"
 HDF5_KINDS = {
     kind.format: name
-    for name, kind in (("frames", frames.KIND), ("bank", bank.KIND), ("scores", scores.KIND))
+    for name, kind in (
+        ("frames", frames.KIND),
+        ("bank", bank.KIND),
+        ("scores", scores.KIND),
+        ("tokens", tokens.KIND),
+    )
 }
 KINDS = (
     "frames",
     "bank",
     "scores",
+    "tokens",
     "weights",
     "state",
     "epochs",

@@ -189,7 +189,6 @@ def finetune(
     result = "spotter", parts, recipe, halves
     about: dict[str, Any] = {"preset": preset, "start": start, "classes": recipe.classes}
     keep = partial(save_result, run.so_far_path, *result, **about)
-    after_epoch = partial(_after_epoch, step, run, validation, keep)
     targets = [targets_of(file, some, recipe) for file, some in zip(halves.files, actions, strict=True)]
     stages = plan(recipe, distilled)
     reached = interrupted_stage(run.state_path) if run.resume else None

@@ -41,8 +41,8 @@ TYPES = ("|O", "<f8", ">f2", "<c8", "|S9", "<M8[s]", "V999", "")
 
 
 KINDS = (
-    "frames", "bank", "scores", "features", "weights", "resume state", "recipe", "spots", "labels",
-    "results", "results in a zip", "list", "video", "exported spotter",
+    "frames", "bank", "scores", "tokens", "features", "weights", "resume state", "recipe", "spots",
+    "labels", "results", "results in a zip", "list", "video", "exported spotter",
 )  # fmt: skip
 
 

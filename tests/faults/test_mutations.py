@@ -22,6 +22,7 @@ from comedian.formats.labels import read_labels
 from comedian.formats.scores import Scores, ScoresFile, write_scores
 from comedian.formats.soccernet import read_soccernet, write_soccernet
 from comedian.formats.spots import read_spots
+from comedian.formats.tokens import TokensFile, write_tokens
 from comedian.recipes.resolve import resolve, to_toml
 from comedian.training.optim import adamw
 from comedian.training.state import Place, restore, save_state
@@ -44,6 +45,7 @@ def readers(tiny, tmp_path_factory) -> dict[str, Reader]:
         "frames": Reader(tiny.half, read_frames, (mutate.in_hdf5,)),
         "bank": Reader(tiny.bank, Bank, (mutate.in_hdf5,)),
         "scores": Reader(some_scores(folder), lambda path: list(ScoresFile(path)), (mutate.in_hdf5,)),
+        "tokens": Reader(some_tokens(folder), read_tokens, (mutate.in_hdf5,)),
         "features": Reader(next(tiny.features.rglob("*.npy")), read_features, (mutate.in_npy,)),
         "weights": Reader(tiny.spotter, load_spotter, (mutate.in_safetensors,)),
         "resume state": Reader(state, restored),
@@ -108,10 +110,21 @@ def read_video(path: Path) -> None:
         pass
 
 
+def read_tokens(path: Path) -> None:
+    file = TokensFile(path)
+    file.read(0, len(file))
+
+
+def some_tokens(folder: Path) -> Path:
+    write_tokens(folder / "1.tokens", np.random.default_rng(0).random((30, 8), np.float32), "key")
+    return folder / "1.tokens"
+
+
 def some_scores(folder: Path) -> Path:
     rng = np.random.default_rng(0)
     halves = [
-        Scores("a/1.mkv", half, np.arange(9) + 0.25, rng.random((9, 3), np.float32)) for half in (1, 2)
+        Scores("a/1.mkv", half, np.arange(9) + 0.25, *rng.random((1, 9, 3), np.float32), None, offsets)
+        for half, offsets in ((1, None), (2, rng.random((9, 3), np.float32)))
     ]
     write_scores(folder / "scores.h5", halves, ("Goal", "Foul", "Corner"), "{}")
     return folder / "scores.h5"
