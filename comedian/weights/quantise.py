@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
+from comedian.errors import InputError
 from comedian.formats.exported import TUBELETS, Export, Exported, optional
 from comedian.models.exported import ExportedSpotter
 from comedian.weights.export import PACKAGES, largest_difference, random_windows, silence
@@ -30,7 +31,11 @@ def quantised(made: Exported, calibration: Iterable[Tensor] | None = None) -> Ex
         made: in float32.
         calibration: batches of normalised tubelets (N, 3, 2, h, w) that fix the inputs' ranges; None takes
             them from each batch.
+
+    Raises:
+        InputError: its spatial part has no linear layers, as a convolutional network.
     """
+    _check(made)
     with tempfile.TemporaryDirectory(prefix="comedian-") as folder, silence():
         source, target = Path(folder, "source.onnx"), Path(folder, "target.onnx")
         source.write_bytes(made.spatial)
@@ -40,6 +45,15 @@ def quantised(made: Exported, calibration: Iterable[Tensor] | None = None) -> Ex
     spotters = ExportedSpotter(made), ExportedSpotter(found)
     difference = largest_difference(*spotters, random_windows(spotters[0]))
     return replace(found, export=Export("int8", difference, calibration is not None))
+
+
+def _check(made: Exported) -> None:
+    onnx: Any = optional("onnx", made.path, PACKAGES)
+    graph = onnx.ModelProto.FromString(made.spatial).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    if not any(node.op_type in LAYERS and node.input[1] in weights for node in graph.node):
+        what = f"{made.header.model.backbone} has no linear layers, which int8 is for"
+        raise InputError(what, made.path, "leave --int8 out: in float32 it is fast as it is")
 
 
 def _write(source: Path, target: Path, calibration: Iterable[Tensor] | None, path: str | Path) -> None:
