@@ -153,7 +153,7 @@ def test_int8_is_smaller_says_so_and_is_onnx_alone(int8, tiny_onnx):
     assert not any(tensor.external_data for tensor in model.graph.initializer)
 
 
-def test_ranges_of_each_batch_by_default(tiny, run, tmp_path):
+def test_ranges_of_each_batch_by_default(tiny, tiny_onnx, run, tmp_path):
     target = tmp_path / "a.onnx"
     status, _, err = run(main, tiny.spotter, "--int8", "-o", target, "-q")
     assert (status, err) == (0, "")
