@@ -161,5 +161,11 @@ def test_files_that_are_none(tiny, tiny_onnx, tmp_path):
         path.write_bytes(content)
         with pytest.raises(InputError, match=said):
             read_exported(path)
+    with path.open("wb") as file:
+        file.write(b"\x08")
+        file.truncate(1 << 40)  # holes: it takes no room, and is not read
+    with pytest.raises(InputError, match="is not an ONNX file"):
+        read_exported(path)
+    path.unlink()
     with pytest.raises(InputError, match="no such weights file; check the path"):
         read_exported(tmp_path / "none.onnx")
