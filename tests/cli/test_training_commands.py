@@ -122,7 +122,7 @@ BAD_LINES = {  # more words for a right command line, and what the one line on s
         "--set precision=fp8",
         "precision must be one of 'auto', 'bf16', 'fp32'",
     ),
-    "no such recipe": ("--recipe vivit-huge", "vivit-huge: no such recipe; use smoke"),
+    "no such recipe": ("--recipe vivit-huge", "vivit-huge: no such recipe; use laptop, smoke"),
     "wrong device": ("--device tpu", "--device: unknown device 'tpu'; use auto, cpu"),
     "a device that is not there": (
         "--device cuda:99",
