@@ -45,6 +45,7 @@ def test_two_videos_of_another_sport(tiny, tmp_path, monkeypatch, run):
         "head.epochs=1",
         "windows_per_game=4",
         "spot.ignored_seconds=1",
+        "spot.stride_tokens=2",
     ]
     small = [word for setting in small for word in ("--set", setting)]
     small += ["--device", "cpu", "--batch-size", "2", *tiny.model_flags]

@@ -60,7 +60,8 @@ def test_every_line_runs(tiny: Tiny, tmp_path, monkeypatch, run):
             more = ["--size", "64x36"]  # what the tiny weights see
         if name == "finetune":
             words = [WITHOUT_NETWORK.get(word, word) for word in words]
-            settings = ["head.epochs=1", "full.epochs=1", "windows_per_game=4", "spot.ignored_seconds=1"]
+            settings = ["head.epochs=1", "full.epochs=1", "windows_per_game=4"]
+            settings += ["spot.ignored_seconds=1", "spot.stride_tokens=2"]
             more = [word for setting in settings for word in ("--set", setting)]
             more += ["--device", "cpu", "--batch-size", "2", *tiny.model_flags]
         if name == "spot":

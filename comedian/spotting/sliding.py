@@ -51,7 +51,7 @@ class SlidingSpotter:
             raise InputError(
                 f"ignoring {spot.ignored_seconds:g} s of both ends of {self.length}-token windows, "
                 f"one every {self.stride}, has gaps",
-                remedy=f"ignore at most {most} tokens: ignored_seconds {seconds:g}",
+                remedy=f"ignore at most {most} tokens: ignored_seconds {seconds:g}, or lower stride_tokens",
             )
 
     def push(self, tokens: Tensor) -> Said:
