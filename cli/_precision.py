@@ -38,19 +38,25 @@ def thresholds_of(
         return None
     from comedian.evaluation.curves import thresholds_for
     from comedian.formats.exported import header_of
+    from comedian.recipes.schema import table
+    from comedian.recipes.stages import SpotRecipe
     from comedian.weights.hub import fetch
 
     names = [model] if model else usual_model()
     if not names:
         raise InputError("no spotter was named", "--precision", "name it with --model")
     name = names[0]
-    if not (curves := header_of(fetch(name)).curves):
+    header = header_of(fetch(name))
+    if not (curves := header.curves):
         what = "was trained without validation, so that nobody knows its precision"
         raise InputError(what, name, "use finetune --valid, or --threshold here")
     found = thresholds_for(curves, precision)
     kept = {label: choice for label, choice in found.items() if choice}
     told = [f"{label} {one.recall:.2f} (from {one.threshold:.2f} on)" for label, one in kept.items()]
-    say(f"right {precision:.0%} of the time, which finds of all: {', '.join(told) or 'nothing'}")
+    way = table(header.recipe.get("spot", {}), SpotRecipe, name)
+    after = f"--{way.suppression} --window {way.window_seconds:g}"
+    finds = ", ".join(told) or "nothing"
+    say(f"right {precision:.0%} of the time after {after}, which finds of all: {finds}")
     if missing := [label for label in found if label not in kept]:
         say(f"never so sure, left out: {', '.join(missing)}")
     return {label: choice.threshold for label, choice in kept.items()}

@@ -47,7 +47,7 @@ class Validation:
     tokens: Sequence[TokensFile] = ()
 
     def judge(self, spotter: Spotter, device: torch.device, report: Report = silent) -> Verdict:
-        """Score a spotter after soft NMS; processes share the halves.
+        """Score a spotter after the suppression that its recipe names; processes share the halves.
 
         The spotter is left in eval mode. `report` moves a bar, half by half.
         """

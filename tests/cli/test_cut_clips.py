@@ -209,7 +209,8 @@ def test_spots_by_the_precision_of_their_spotter(run, judged, tmp_path):
     assert [json.loads(line)["end_seconds"] for line in out.splitlines()] == [13, 26]
     assert (status, err) == (
         0,
-        "cut-clips: right 90% of the time, which finds of all: Goal 0.50 (from 0.60 on)\n"
+        "cut-clips: right 90% of the time after --soft --window 10, which finds of all: "
+        "Goal 0.50 (from 0.60 on)\n"
         "cut-clips: never so sure, left out: Foul\n",
     )
     (sure,) = clips(run, path, *words, "--model", judged, "--threshold", 0.7, "-q")

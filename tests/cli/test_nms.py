@@ -330,7 +330,8 @@ def test_thresholds_by_what_they_are_worth(run, file, judged):
     assert (status, [json.loads(line) for line in out.splitlines()]) == (0, expected)
     assert expected
     assert err == (
-        "nms: right 90% of the time, which finds of all: Goal 0.50 (from 0.60 on)\n"
+        "nms: right 90% of the time after --soft --window 10, which finds of all: "
+        "Goal 0.50 (from 0.60 on)\n"
         "nms: never so sure, left out: Foul\n"
     )
 
