@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from comedian.errors import InputError
@@ -90,7 +90,8 @@ def save_checkpoint(path: str | Path, kind: str, tensors: dict[str, Tensor], hea
     assert kind == header.kind, f"{kind} weights with the header of a {header.kind}"
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata_of(header))
+        # save_file would put another file in its place, without its lock and for its owner alone
+        temporary.write_bytes(save(tensors, metadata_of(header)))
 
 
 def metadata_of(header: Header) -> dict[str, str]:

@@ -1,5 +1,8 @@
 import json
+import os
+import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -58,6 +61,16 @@ def test_the_header_is_plain_json_that_other_programs_read(path):
     assert (values["format"], values["version"], values["kind"]) == ("comedian weights", 2, "spotter")
     assert values["geometry"] == {"fps": 2.0, "width": 398, "height": 224, "sampling": "screen"}
     assert values["provenance"]["command"] == "finetune a b"
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_others_may_read_it_as_the_umask_says(path, mask):
+    before = os.umask(mask)
+    try:
+        save_checkpoint(path, "spotter", TENSORS, HEADER)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
 
 
 def test_kinds(path):
@@ -132,7 +145,7 @@ def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
     def full(*args):
         raise OSError("disk full")
 
-    monkeypatch.setattr(module, "save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="disk full"):
         save_checkpoint(path, "spotter", TENSORS, HEADER)
     assert path.read_bytes() == before
