@@ -26,7 +26,7 @@ from comedian.spotting.suppress import suppress
 from comedian.training import distill, epochs, finetune, pretrain_spatial
 from comedian.training.run import Run
 from comedian.weights.load import load_spotter, load_trunk
-from tests.training.stages import CPU, DISTILL, FINETUNE, PRETRAIN, generator, make_inputs, train
+from tests.training.stages import CPU, DISTILL, FINETUNE, PRETRAIN, loss_of, make_inputs, train
 
 # --- recipes
 
@@ -256,7 +256,7 @@ def first_batch(step, spatial, batch):
     encoded, encode = [], spatial.encode
     spatial.encode = lambda tubelets: encoded.append(len(tubelets)) or encode(tubelets)
     torch.manual_seed(0)  # of stochastic depth
-    loss = step.train()(*batch, generator()).item()
+    loss = loss_of(step.train(), *batch).item()
     del spatial.encode
     windows, frames = batch[0].shape[:2]
     return {
