@@ -66,6 +66,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
 ONLY = {  # options in those files that fewer commands are told of
     ("cli/finetune.py", "--top"): ("nms",),
     ("cli/finetune.py", "--table"): ("nms",),
+    ("cli/_precision.py", "--window"): ("nms",),
     ("comedian/formats/games.py", "--half"): ("spot", "extract-frames"),
     ("comedian/formats/games.py", "--teacher"): ("build-bank",),
     ("comedian/formats/games.py", "--features-name"): ("build-bank",),
