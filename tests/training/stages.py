@@ -95,6 +95,14 @@ RECIPES = {
     "distill": DISTILL,
     "queue": replace(DISTILL, candidates="queue"),
     "finetune": FINETUNE,
+    "frozen": replace(
+        FINETUNE,
+        freeze=True,
+        frozen=OptimRecipe(epochs=4, batch_size=4, base_lr=0.05, lr_scaling="none"),
+        frozen_views=2,
+        unfrozen_epochs=2,
+        offset_reach_seconds=2.0,
+    ),
 }
 
 
@@ -178,13 +186,13 @@ def some_actions(halves: Halves) -> list[list[Action]]:
 def train(folder: Path, stage: str, run: Run, recipe=None, init: str | None = "default") -> None:
     """Run a stage of `RECIPES` on the inputs of FOLDER; `init` is what the stage before it left."""
     halves, recipe = open_halves(folder), recipe or RECIPES[stage]
-    before = {"distill": "spatial", "queue": "spatial", "finetune": "distilled"}
+    before = {"distill": "spatial", "queue": "spatial", "finetune": "distilled", "frozen": "distilled"}
     if init == "default":
         init = str(folder / f"{before[stage]}.safetensors") if stage in before else None
     start = Start(init)
     if stage == "pretrain":
         pretrain_spatial(halves, recipe, run, start)
-    elif stage == "finetune":
+    elif stage in ("finetune", "frozen"):
         actions = some_actions(halves)
         finetune(halves, actions, recipe, run, start, validation=Validation(halves, actions))
     else:
@@ -194,7 +202,7 @@ def train(folder: Path, stage: str, run: Run, recipe=None, init: str | None = "d
 def calm(recipe):
     """Without stochastic depth, which each process draws on its own, and with small steps."""
     changes = {"model": replace(recipe.model, drop_path=0.0)}
-    for name in vars(recipe).keys() & {"optim", "head", "full"}:
+    for name in vars(recipe).keys() & {"optim", "head", "frozen", "full"}:
         changes[name] = replace(getattr(recipe, name), base_lr=0.02)
     return replace(recipe, **changes)
 
@@ -202,7 +210,7 @@ def calm(recipe):
 def of_eight(recipe, parts: int = 1):
     """`calm` with batches of eight clips, each process's share in so many parts."""
     recipe = calm(recipe)
-    for name in vars(recipe).keys() & {"optim", "head", "full"}:
+    for name in vars(recipe).keys() & {"optim", "head", "frozen", "full"}:
         optim = replace(getattr(recipe, name), batch_size=8, accumulate=parts)
         recipe = replace(recipe, **{name: optim})
     return recipe

@@ -14,7 +14,7 @@ from comedian.training.watch import TASK
 from tests.training.conftest import interrupted, read_records
 from tests.training.stages import CPU, DISTILL, RECIPES, SWIN, train
 
-STEPS = {"pretrain": 5, "distill": 2, "queue": 2, "finetune": 2}  # of an epoch
+STEPS = {"pretrain": 5, "distill": 2, "queue": 2, "finetune": 2, "frozen": 2}  # of an epoch
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +82,7 @@ def start_of(inputs, stage, model):
     """Recipe and weights to start from, where they are not those that `train` takes anyway."""
     if model == "vivit":
         return ()
-    if stage == "finetune":
+    if stage in ("finetune", "frozen"):
         return replace(RECIPES[stage], model=SWIN), str(inputs / "swin.safetensors")
     own = {} if stage == "pretrain" else {"copy_temporal": False}
     return replace(RECIPES[stage], model=SWIN, **own), None
