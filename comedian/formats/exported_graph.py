@@ -72,8 +72,19 @@ def part_of(model: Any, entry: str, outputs: Sequence[str]) -> Any:
 
 def check_graph(model: Any, header: Header, path: str | Path, remedy: str) -> None:
     """Raise InputError unless a graph is one of ONNX's own operators that does what its header says."""
+    if not all(isinstance(name, str) for name in _names(model.graph)):  # protobuf gives bytes for others
+        raise InputError("its graph holds names that are no text", path, remedy)
     for what in (*_foreign(model), *_unlike(model.graph, header), *_too_large(model)):
         raise InputError(what, path, remedy)
+
+
+def _names(graph: Any) -> Iterator[Any]:
+    """All names in a graph."""
+    for entry in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        yield entry.name
+    for node in graph.node:
+        yield from (node.name, node.domain, node.op_type, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
 
 
 def _foreign(model: Any) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 from comedian.errors import InputError
 from comedian.formats.checkpoint import read_header
 from comedian.formats.exported import header_of, read_exported
+from comedian.formats.exported_graph import check_graph
 from tests.onnx_files import changed
 
 onnx = pytest.importorskip("onnx")
@@ -169,3 +170,13 @@ def test_files_that_are_none(tiny, tiny_onnx, tmp_path):
     path.unlink()
     with pytest.raises(InputError, match="no such weights file; check the path"):
         read_exported(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("name", [b"tubelets", b"tokens", b"LayerNormalization", b"Gemm", b"MatMul"])
+def test_names_that_are_no_text_are_told(tiny_onnx, name):
+    model = onnx.load(tiny_onnx)
+    bent = model.SerializeToString().replace(name, b"\xb9" + name[1:])
+    if bent == model.SerializeToString():
+        pytest.skip("its graph has no such name")
+    with pytest.raises(InputError, match="names that are no text; make it again"):
+        check_graph(onnx.ModelProto.FromString(bent), header_of(tiny_onnx), tiny_onnx, "make it again")
