@@ -38,8 +38,6 @@ def thresholds_of(
         return None
     from comedian.evaluation.curves import thresholds_for
     from comedian.formats.exported import header_of
-    from comedian.recipes.schema import table
-    from comedian.recipes.stages import SpotRecipe
     from comedian.weights.hub import fetch
 
     names = [model] if model else usual_model()
@@ -53,8 +51,7 @@ def thresholds_of(
     found = thresholds_for(curves, precision)
     kept = {label: choice for label, choice in found.items() if choice}
     told = [f"{label} {one.recall:.2f} (from {one.threshold:.2f} on)" for label, one in kept.items()]
-    way = table(header.recipe.get("spot", {}), SpotRecipe, name)
-    after = f"--{way.suppression} --window {way.window_seconds:g}"
+    after = f"--{header.spot.suppression} --window {header.spot.window_seconds:g}"
     finds = ", ".join(told) or "nothing"
     say(f"right {precision:.0%} of the time after {after}, which finds of all: {finds}")
     if missing := [label for label in found if label not in kept]:

@@ -1,11 +1,9 @@
-"""Where spots go: lines, a file for each game in a folder, or a list on a terminal; and a last line."""
+"""Where spots go: lines, a file for each game in a folder, or a list on a terminal."""
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from time import monotonic
-from typing import TypeVar
 
 from comedian.errors import InputError
 from comedian.formats.naming import below, named
@@ -15,7 +13,6 @@ from ._io import open_output, write_spots
 
 SHOWN = 40  # spots of a list on a terminal
 GAP_SECONDS = 15.0  # by which two of a label are apart there
-Run = TypeVar("Run")
 Take = Callable[[str, int, Iterable[Spot]], None]  # video, half and spots of it, several times a half
 
 
@@ -101,41 +98,3 @@ def _table(say: Callable[[str], None]) -> Iterator[Take]:
     best = list(each(map(keep, by_half(everything)), SHOWN, best_first=True))
     sys.stdout.writelines(f"{line}\n" for line in table(best))
     say(f"these are the {len(best)} surest of {len(everything)} spots; -o FILE, or a pipe, takes all")
-
-
-def keeping(runs: Iterable[Run], kept: list[Run]) -> Iterator[Run]:
-    """Pass runs of scores on, and keep them."""
-    for run in runs:
-        kept.append(run)
-        yield run
-
-
-class Tally:
-    """Counts spots and seconds of video, for the last line.
-
-    Attributes:
-        spots: their number.
-    """
-
-    def __init__(self) -> None:
-        self.spots = 0
-        self._seconds: dict[tuple[str, int], float] = {}
-        self._began = monotonic()
-
-    def count(self, video: str, half: int, seconds: float, spots: Iterable[Spot]) -> Iterator[Spot]:
-        """Pass on the spots of a half that is done up to so many seconds."""
-        self._seconds[video, half] = seconds
-        for spot in spots:
-            self.spots += 1
-            yield spot
-
-    def line(self, output: str, suppression: str = "--hard") -> str:
-        """`120 spots in 5400 s of video, 61 s taken, in spots.jsonl; next: nms …`."""
-        seconds = sum(self._seconds.values())
-        taken = monotonic() - self._began
-        line = f"{self.spots} spots in {seconds:.0f} s of video, {taken:.0f} s taken"
-        return (
-            line
-            if output == "-"
-            else f"{line}, in {output}; next: nms {suppression} --table --top 20 {output}"
-        )

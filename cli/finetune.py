@@ -83,8 +83,8 @@ def finetune(
         best = finetune(halves, data.actions, recipe, run, start, preset, data.validation)
         kept = f"best tight a-mAP {best.score:.4f}, of epoch {best.epoch}" if best else "the last epoch"
         if is_first():
-            way = read_header(run.output).recipe["spot"]
-            nms = words(way["suppression"], way["window_seconds"])
+            way = read_header(run.output).spot
+            nms = words(way.suppression, way.window_seconds)
             output = run.output
             say(f"{kept}, in {output}; next: spot --model {output} match.mkv | nms {nms} --table --top 20")
 

@@ -18,8 +18,9 @@ from ._options import Device, Merge, Periods, Prefer, Quiet, Root, by_name, warn
 from ._outputs import check_output, refuse_inputs
 from ._progress import loading, progress
 from ._say import Skip, say_left_out, speaker
-from ._spotting import Tally, is_folder, keeping, open_target, still_to_do
+from ._spotting import is_folder, open_target, still_to_do
 from ._suppression import words
+from ._tally import Tally, keeping
 from ._torchrun import is_first
 
 SOURCES = typer.Argument(

@@ -20,7 +20,7 @@ from comedian.formats.frames import Geometry
 from comedian.recipes.model import MEAN, STD, ModelRecipe, check_classes
 from comedian.recipes.ranges import Fraction, Number, Seconds, UpTo1
 from comedian.recipes.schema import checked, made, table
-from comedian.recipes.stages import STAGES
+from comedian.recipes.stages import STAGES, SpotRecipe
 
 FORMAT = "comedian weights"
 VERSION = 2  # since 2 the class head is `heads.classes`, before it was `temporal.head`
@@ -59,6 +59,11 @@ class Header:
 
     def __post_init__(self):
         check_classes(self.classes)
+
+    @property
+    def spot(self) -> SpotRecipe:
+        """How a spotter's windows slide, and what its validation was suppressed with."""
+        return table(self.recipe.get("spot", {}), SpotRecipe, None, AGAIN)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ from comedian.formats.exported import AGAIN, TOKENS, TUBELETS, WINDOW, Exported,
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import ModelRecipe
-from comedian.recipes.schema import table
-from comedian.recipes.stages import SpotRecipe
 
 SILENT = 4  # of its levels of logging: what goes wrong is raised as well
 
@@ -30,7 +28,7 @@ class ExportedSpotter(Spotter):
         self.recipe, self.classes = header.model, header.classes
         self.offset_reach_seconds = header.offset_reach_seconds
         self.geometry, self.mean, self.std = header.geometry, header.mean, header.std
-        self.spot = table(header.recipe.get("spot", {}), SpotRecipe, path, AGAIN)
+        self.spot = header.spot
         self.spatial = _Spatial(header.model, _Part(exported.spatial, path))
         self._temporal = _Part(exported.temporal, path)
         self.eval()

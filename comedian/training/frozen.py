@@ -4,7 +4,7 @@ Letters: L tokens of a half, D' width of a feature.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
@@ -22,6 +22,8 @@ from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.spotting.encode import chunk_tokens, fastest, in_threads
+from comedian.spotting.sliding import tubelets_of
+from comedian.spotting.sources import stream_frames
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 
@@ -68,25 +70,18 @@ def _views(
     if not draws:
         return []
     encoders = [partial(_features, spatial, drawn, device) for drawn in draws]
-    with closing(in_threads(_chunks(file, chunk_tokens(device)), encoders, device)) as encoded:
+    tubelets = tubelets_of(stream_frames(file), chunk_tokens(device))
+    with closing(in_threads(tubelets, encoders, device)) as encoded:
         parts = [features for _, features in encoded]
     return [torch.cat(view).numpy() for view in zip(*parts, strict=True)]
-
-
-def _chunks(file: FramesFile, num_tokens: int) -> Iterator[tuple[int, np.ndarray]]:
-    """First frame and frames (T, H, W, 3) of consecutive tokens; a single last frame is doubled."""
-    step = num_tokens * TUBELET_FRAMES
-    for start in range(0, len(file), step):
-        end = min(start + step, len(file))
-        yield start, file.read([*range(start, end), *[end - 1] * (end % TUBELET_FRAMES)])
 
 
 @torch.inference_mode()
 def _features(
     spatial: SpatialEncoder, draws: Draws | None, device: torch.device, frames: np.ndarray
 ) -> Tensor:
-    """Features (n, D') of frames (2n, H, W, 3) in one view."""
-    pixels, size = torch.from_numpy(frames).to(device)[None], spatial.recipe.image_size
+    """Features (n, D') of tubelets (n, 2, H, W, 3) in one view: to its draws they are one clip."""
+    pixels, size = torch.from_numpy(frames).to(device).flatten(0, 1)[None], spatial.recipe.image_size
     video = to_input(pixels, size) if draws is None else apply(pixels, draws, size)  # (1, 3, T, h, w)
     tubelets = video[0].unflatten(1, (-1, TUBELET_FRAMES)).transpose(0, 1)  # (n, 3, 2, h, w)
     with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):

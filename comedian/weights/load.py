@@ -27,8 +27,6 @@ from comedian.models.exported import ExportedSpotter
 from comedian.models.spatial import SpatialEncoder, build_spatial
 from comedian.models.spotter import Spotter
 from comedian.models.temporal import TemporalTransformer
-from comedian.recipes.schema import table
-from comedian.recipes.stages import SpotRecipe
 from comedian.weights.authors import is_published, published_checkpoint
 from comedian.weights.hub import fetch
 from comedian.weights.tensors import check_finite, is_archive, read_tensors
@@ -132,7 +130,7 @@ def spotter_of(checkpoint: Checkpoint) -> Spotter:
         lambda: Spotter(header.model, header.classes, header.offset_reach_seconds), checkpoint.tensors, path
     )
     spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
-    spotter.spot = table(header.recipe.get("spot", {}), SpotRecipe, path, "make it again")
+    spotter.spot = header.spot
     return spotter
 
 

@@ -49,7 +49,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/training/memory.py": TRAINING,
     "comedian/training/outlook.py": ("finetune",),
     "cli/_memory.py": TRAINING,
-    "cli/_spotting.py": ("nms",),
+    "cli/_tally.py": ("nms",),
     "comedian/pages/thumbnails.py": ("draw-timeline",),
     "comedian/video/clips.py": ("cut-clips",),
     "comedian/video/cutting.py": ("cut-clips",),
