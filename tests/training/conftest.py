@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory) -> Path:
-    """Folder of frames, a bank and weights; read it only."""
+    """Folder of frames, a bank and weights; read it only. A frozen stage keeps its tokens in it."""
     folder = tmp_path_factory.mktemp("inputs")
     make_inputs(folder)
     return folder

@@ -1,5 +1,6 @@
 """Step 3 on a frozen spatial transformer: what is kept of frames, what is trained, what is made anew."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,12 @@ FROZEN = replace(
     frozen_views=2,
     offset_reach_seconds=2.0,
 )
+
+
+@pytest.fixture
+def inputs(inputs, tmp_path):
+    """A copy of the folder, since tokens are kept in it."""
+    return shutil.copytree(inputs, tmp_path / "inputs", ignore=shutil.ignore_patterns("*.tokens"))
 
 
 @pytest.fixture
