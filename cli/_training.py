@@ -38,6 +38,7 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         from comedian.data.loader import decoding_threads
         from comedian.devices import pick_device
         from comedian.distributed import processes
+        from comedian.training.precision import settled
         from comedian.training.run import Run
         from comedian.weights.start import Start
 
@@ -54,7 +55,8 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         halves = Halves.open(games)
         if not run.state_path.exists():  # else it was said when the run began
             remark_on(stage, flags, header)
-        say_device(stage, flags.device, device, flags.quiet, recipe.precision)
+        recipe, why = settled(recipe, device, run.state_path if run.resume else None)
+        say_device(stage, flags.device, device, flags.quiet, recipe.precision, why)
         try:
             with _curves(stage, flags, run.state_path.exists()) as scalar:
                 run_stage(halves, recipe, replace(run, scalar=scalar), start, preset)

@@ -2,16 +2,22 @@
 
 A card is left alone that torch has no code for: its wheels hold code for some compute capabilities alone,
 and every kernel would fail. Products are bfloat16 only where a card has it in hardware (from 8.0 on);
-before, it is emulated and slower than float32.
+before, it is emulated and slower than float32. Of CPUs that have it some are slower, too: training tries
+them (`comedian.training.precision`), everything else stays with float32.
 """
 
 import re
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 
 from comedian.errors import InputError
 
 NATIVE_BF16 = 8, 0  # the compute capability from which bfloat16 is in hardware: Ampere
+AS_SAID, EMULATED = "as the recipe says", "for bfloat16 is emulated there"  # reasons of a precision
+CPU_INFO = Path("/proc/cpuinfo")  # Linux
+CPU_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # its flags of x86, and of ARM
 
 
 def pick_device(name: str) -> torch.device:
@@ -49,19 +55,32 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= NATIVE_BF16
 
 
-def describe(asked: str, device: torch.device, precision: str = "auto") -> str:
+def cpu_has_bf16() -> bool:
+    """Whether this machine's processor has instructions for bfloat16, fast or not; False where unknown."""
+    with suppress(OSError):
+        for line in CPU_INFO.read_text(errors="replace").splitlines():
+            name, _, flags = line.partition(":")
+            if name.strip() in ("flags", "Features"):
+                return not CPU_BF16.isdisjoint(flags.split())
+    return False
+
+
+def describe(asked: str, device: torch.device, precision: str = "auto", why: str | None = None) -> str:
     """One line: the device, the precision of its products, and why.
 
     Args:
         asked: the name that `pick_device` was given.
         precision: "auto", "bf16" or "fp32".
+        why: the reason of the precision; None for what the device tells.
     """
     half = precision == "bf16" or (precision == "auto" and has_bf16(device))
     kind = "bfloat16" if half else "float32"
-    if precision != "auto":
-        kind += " as the recipe says"
-    elif device.type == "cuda" and not half:
-        kind += ", for bfloat16 is emulated there"
+    if why is None and precision != "auto":
+        why = AS_SAID
+    elif why is None and device.type == "cuda" and not half:
+        why = EMULATED
+    if why:
+        kind += f" {why}" if why.startswith("as ") else f", {why}"
     if device.type == "cuda":
         return f"on {torch.cuda.get_device_name(device)}, {kind}"
     if asked != "auto":

@@ -23,4 +23,4 @@ Real = Annotated[float, Meta(ge=0, le=1e6)]  # not negative, and finite
 Temperature = Annotated[float, Meta(ge=1e-4, le=1e6)]  # below, a softmax overflows
 Signed = Annotated[float, Meta(ge=-1e6, le=1e6)]
 HalfTurn = Annotated[float, Meta(ge=0, le=0.5)]
-Precision = Literal["auto", "bf16", "fp32"]  # "auto": bf16 on CUDA cards that have it in hardware
+Precision = Literal["auto", "bf16", "fp32"]  # "auto": as `training.precision.settled` decides

@@ -7,6 +7,7 @@ import torch
 
 from comedian import devices
 from comedian.cli._device import say_device
+from comedian.formats.checkpoint import read_header
 
 CPU = torch.device("cpu")
 
@@ -17,8 +18,11 @@ CPU = torch.device("cpu")
 def test_who_is_told(monkeypatch, capsys, cards, terminal, quiet):
     monkeypatch.setattr(devices, "has_cards", lambda: cards)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
-    say_device("spot", "cpu", CPU, quiet, "bf16")
-    wanted = "spot: on the CPU, bfloat16 as the recipe says\n" if (cards or terminal) and not quiet else ""
+    say_device("spot", "cpu", CPU, quiet, "fp32")
+    wanted = "spot: on the CPU, float32 as the recipe says\n" if (cards or terminal) and not quiet else ""
+    assert capsys.readouterr().err == wanted
+    say_device("spot", "cpu", CPU, quiet, "bf16", "by a trial")  # its results are others
+    wanted = "" if quiet else "spot: on the CPU, bfloat16, by a trial\n"
     assert capsys.readouterr().err == wanted
 
 
@@ -27,7 +31,9 @@ def test_training_says_its_device_and_precision(run, words, tmp_path, monkeypatc
     from importlib import import_module
 
     monkeypatch.setattr(devices, "has_cards", lambda: True)
+    monkeypatch.setattr(devices, "CPU_INFO", tmp_path / "none")
     line = [word for word in words(stage, tmp_path / "a.safetensors") if word != "--quiet"]
     status, _, err = run(import_module(f"cli.{stage.replace('-', '_')}").main, *line)
     assert status == 0, err
     assert f"{stage}: on the CPU, float32\n" in err
+    assert read_header(tmp_path / "a.safetensors").recipe["precision"] == "fp32"
