@@ -69,6 +69,12 @@ LabelsPath = Annotated[
         help="Folder of GAME/Labels-v2.json, or one labels file [default: beside each video].",
     ),
 ]
+PlanOnly = Annotated[
+    bool,
+    typer.Option(
+        "--plan", help="Print what it would take (time by a trial of seconds, memory, disk), write nothing."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
 NoRemarks = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks on stderr.")]
 Device = Annotated[

@@ -16,7 +16,8 @@ from comedian.recipes.frames import FramesRecipe
 from comedian.recipes.schema import check
 
 from ._app import command
-from ._options import Periods, Prefer, Quiet, Root, Sampling, by_name
+from ._options import Periods, PlanOnly, Prefer, Quiet, Root, Sampling, by_name
+from ._plan import print_plan
 from ._progress import progress
 from ._say import say_left_out, warn
 
@@ -72,6 +73,7 @@ def extract_frames(
     quality: Annotated[int | None, QUALITY] = None,
     workers: Annotated[int | None, WORKERS] = None,
     force: Annotated[bool, typer.Option("--force", help="Also what is done already.")] = False,
+    plan: PlanOnly = False,
     quiet: Quiet = False,
 ) -> None:
     """Decode videos once and keep what training and spotting look at: small frames with their times.
@@ -85,14 +87,20 @@ def extract_frames(
         raise InputError("is a file", output, "name a folder with -o")
     if format == Format.raw and quality is not None and not quiet:
         warn(NAME, "--quality has no effect with --format raw")
-    from comedian.video.extract import extract_all, plan
+    from comedian.video.extract import extract_all
+    from comedian.video.extract import plan as jobs_of
 
     games = find_games(sources, VIDEO_SUFFIXES, root, prefer)
     games = with_periods(games, parse_periods(periods or (), "--half"))
-    jobs = plan(games, output)
+    jobs = jobs_of(games, output)
     if not quiet:
         say_left_out(sources, files_of(games), partial(warn, NAME))
     recipe = check(FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality))
+    if plan:
+        from comedian.video.trial import extraction_plan
+
+        print_plan(extraction_plan(jobs, recipe, output, workers, force, partial(warn, NAME)))
+        return
     kept = failed = 0
     with (
         progress(quiet) as report,

@@ -14,8 +14,9 @@ from comedian.recipes.suppress import THRESHOLD
 from ._app import command
 from ._device import say_device
 from ._models import load_models
-from ._options import Device, Merge, Periods, Prefer, Quiet, Root, by_name, warn_ignored
+from ._options import Device, Merge, Periods, PlanOnly, Prefer, Quiet, Root, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
+from ._plan import print_spotting
 from ._progress import loading, progress
 from ._say import Skip, say_left_out, speaker
 from ._spotting import is_folder, open_target, still_to_do
@@ -58,6 +59,7 @@ def spot(
     stride: Annotated[int | None, STRIDE] = None,
     device: Device = "auto",
     output: Annotated[str, OUTPUT] = "-",
+    plan: PlanOnly = False,
     quiet: Quiet = False,
 ) -> None:
     """Score every second of a match for every action; one spot a line, in time order.
@@ -87,6 +89,8 @@ def spot(
         raise typer.Exit(1)
     refuse_inputs([output, *([scores] if scores else ())], files := [half.path for half in halves])
     say_left_out(sources, [*files, *skip.files], say)
+    if saved and plan:
+        raise InputError("saved scores are only read, which takes no plan", "--plan", "leave it out")
     if (saved or scores) and is_folder(output):
         raise InputError("spots go into one file beside scores", output, "name a file with -o")
     if done := len(halves) - len(halves := still_to_do(output, halves)):
@@ -103,6 +107,9 @@ def spot(
             classes, reach = spotters[0].classes, max(one.offset_reach_seconds for one in spotters)
             suppression = words(recipe.suppression, recipe.window_seconds)
             say_device("spot", device, own_device, quiet)
+            if plan:
+                print_spotting(halves, spotters, recipe, own_device, threshold, output, scores)
+                return
             runs = score_sources(
                 halves, spotters, recipe, own_device, report, say, skip if len(files) > 1 else None
             )

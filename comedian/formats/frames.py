@@ -256,14 +256,19 @@ def _spool(
     seconds, offset = [], [0]
     for time, rgb in frames:
         assert rgb.shape == (size[1], size[0], 3), rgb.shape
-        if encoding == "jpeg":
-            blob = simplejpeg.encode_jpeg(rgb, quality, colorsubsampling="420")
-        else:
-            blob = rgb.tobytes()
+        blob = encoded(rgb, encoding, quality)
         _write_all(spool, blob)
         seconds.append(time)
         offset.append(offset[-1] + len(blob))
     return seconds, offset
+
+
+def encoded(rgb: np.ndarray, encoding: str, quality: int) -> bytes:
+    """A frame (H, W, 3) as it is kept."""
+    if encoding == "raw":
+        return rgb.tobytes()
+    blob: bytes = simplejpeg.encode_jpeg(rgb, quality, colorsubsampling="420")
+    return blob
 
 
 def _write_all(spool: RawIOBase, blob: bytes) -> None:

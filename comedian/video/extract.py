@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from comedian.errors import InputError
-from comedian.formats.frames import whole_frames_file, write_frames
+from comedian.formats.frames import FramesFile, whole_frames_file, write_frames
 from comedian.formats.games import Game
 from comedian.formats.naming import below, text_of
 from comedian.formats.periods import Period
@@ -94,21 +94,16 @@ def extract(
     Raises:
         InputError: the video cannot be read.
     """
-    alike = asdict(recipe)
-    quality = alike.pop("quality")
-    if not force and (file := whole_frames_file(job.target, **alike, video=job.video, period=job.period)):
+    if not force and (file := done_already(job, recipe)):
         return Outcome(job, kept=True, damage=file.damage)
-    seconds = probe(job.video).duration_seconds
-    if job.period:
-        seconds = length_of(job.period, seconds, job.video)
+    seconds = duration_of(job)
     damage: list[str] = []
     made = (recipe.fps, recipe.size, recipe.sampling)
     frames = sample_apart(job.video, *made, damage.append, processes, period=job.period)
     write_frames(
         job.target,
         _reported(frames, seconds, report),
-        **alike,
-        quality=quality,
+        **asdict(recipe),
         video=job.video,
         half=job.half,
         period=job.period,
@@ -116,6 +111,23 @@ def extract(
         damage=damage,
     )
     return Outcome(job, damage="; ".join(damage))
+
+
+def done_already(job: Job, recipe: FramesRecipe) -> FramesFile | None:
+    """The frames file of a job, if it is whole and was made alike from this very video."""
+    alike = asdict(recipe)
+    del alike["quality"]
+    return whole_frames_file(job.target, **alike, video=job.video, period=job.period)
+
+
+def duration_of(job: Job) -> float | None:
+    """Seconds of a job's half; None where neither headers nor a period tell an end.
+
+    Raises:
+        InputError: the video cannot be read, or ends before the period begins.
+    """
+    seconds = probe(job.video).duration_seconds
+    return length_of(job.period, seconds, job.video) if job.period else seconds
 
 
 def extract_all(

@@ -123,7 +123,7 @@ def _sample(
     with open_video(path, threads) as (container, stream):
         size_before = os.path.getsize(path)
         clock = clock_of(path, container, stream, *grid)
-        enters = slots[0] and _can_enter(path, grid, slots[0])
+        enters = slots[0] and can_enter(path, grid, slots[0])
         begin = seek_before(container, stream, clock, slots[0]) if enters else None
         frames = decode_needed(container, stream, clock, damage, every_frame, begin)
         for ticks, frame in _on_screen(frames, clock, damage, slots):
@@ -135,7 +135,7 @@ def _sample(
         on_damage(str(damage))
 
 
-def _can_enter(path: str | Path, grid: tuple[float, str], slot: int) -> bool:
+def can_enter(path: str | Path, grid: tuple[float, str], slot: int) -> bool:
     """Whether there is a keyframe to begin with; tried apart, since a failure leaves the file anywhere."""
     with open_video(path) as (container, stream):
         return seek_before(container, stream, clock_of(path, container, stream, *grid), slot) is not None
