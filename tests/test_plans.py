@@ -28,8 +28,10 @@ PLAN = Plan(
         (99.4, "99 s"),
         (100, "2 minutes"),
         (5900, "98 minutes"),
-    ]
-    + [(6000, "1.7 hours"), (3600 * 12.4, "12 hours"), (3600 * 12345.0, "12,345 hours")],
+        (6000, "1.7 hours"),
+        (3600 * 12.4, "12 hours"),
+        (3600 * 12345.0, "12,345 hours"),
+    ],
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
