@@ -24,6 +24,7 @@ from comedian.formats.checkpoint import Checkpoint, Header
 from comedian.formats.frames import Geometry
 from comedian.formats.games import Game
 from comedian.formats.part import part_folder
+from comedian.models.packed import fastest
 from comedian.models.spatial import SpatialEncoder
 from comedian.progress import Report, silent
 from comedian.recipes.bank import BankRecipe
@@ -31,7 +32,10 @@ from comedian.recipes.model import TUBELET_FRAMES
 from comedian.weights.from_timm import is_timm, timm_model, timm_parts
 from comedian.weights.load import load_weights, spatial_of, temporal_of
 
+CPU = torch.device("cpu")
 WINDOW_BATCH = 8  # windows that pass a temporal transformer together
+BATCH = 32  # tubelets that a teacher sees at once
+BATCH_CPU = 4  # there: what a layer makes of more does not stay in the cache, and its memory is asked for anew
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Teacher:
     Attributes:
         text: what it is, in words.
         files: weights files of this machine it was read from.
-        network: its modules, in eval mode.
+        network: its modules, in eval mode, on the device.
         encode: uint8 tubelets (n, 2, H, W, 3) to features (n, D), each tubelet on its own.
         relate: features of a whole half (L, D) to features (L, D) that know their surroundings, or None.
         geometry: the frames it must be given, or None for any.
@@ -55,20 +59,21 @@ class Teacher:
     geometry: Geometry | None = None
 
 
-def load_teacher(text: str) -> Teacher:
+def load_teacher(text: str, device: torch.device = CPU) -> Teacher:
     """A teacher by its name.
 
     Args:
         text: `timm:NAME` (downloads its weights if they are not there), `timm:NAME@FILE`, or a weights
             file, ours or the authors' or on the hub (`hf:…`): tokens of the spatial transformer if it is
             a spatial file, else output tokens of the temporal transformer, before the head.
+        device: where it looks at frames.
 
     Raises:
         InputError: no such model or file, or its weights cannot be had.
     """
     if is_timm(text):
-        return _timm_teacher(*timm_parts(text))
-    return _own_teacher(load_weights(text))
+        return _timm_teacher(*timm_parts(text), device)
+    return _own_teacher(load_weights(text), device)
 
 
 def bank_from_frames(
@@ -79,7 +84,7 @@ def bank_from_frames(
     device: torch.device | str = "cpu",
     report: Report = silent,
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     workers: int = 2,
 ) -> dict:
     """Run a teacher over all frames of some games and make a bank of what it sees.
@@ -89,13 +94,14 @@ def bank_from_frames(
 
     Args:
         teacher: as for `load_teacher`.
-        batch_size: tubelets the teacher sees at once.
+        batch_size: tubelets the teacher sees at once; None is what the device does fastest.
         workers: threads that decode frames.
 
     Returns:
         the summary of `build_bank`.
     """
-    guide = load_teacher(teacher)
+    device = torch.device(device)
+    guide = load_teacher(teacher, device)
     halves = Halves.open(games)
     if guide.geometry not in (None, halves.geometry):
         raise InputError(
@@ -103,10 +109,10 @@ def bank_from_frames(
             teacher,
             "extract the frames alike",
         )
-    guide.network.to(device)
     output = Path(output)
+    batch_size = batch_size or (BATCH_CPU if device.type == "cpu" else BATCH)
     with part_folder(Path(os.path.realpath(output))) as folder:
-        parts = list(_parts(guide, halves, folder, torch.device(device), batch_size, workers, report))
+        parts = list(_parts(guide, halves, folder, device, batch_size, workers, report))
         return build_bank(
             parts, output, recipe, teacher=guide.text, parents=guide.files, device=device, report=report
         )
@@ -177,13 +183,13 @@ def _features(
     return (teacher.relate(whole) if teacher.relate else whole).cpu().numpy()
 
 
-def _own_teacher(checkpoint: Checkpoint) -> Teacher:
+def _own_teacher(checkpoint: Checkpoint, device: torch.device) -> Teacher:
     """Weights of a step: the spatial transformer, and where there is one the temporal."""
-    header, spatial = checkpoint.header, spatial_of(checkpoint)
+    header, spatial = checkpoint.header, fastest(spatial_of(checkpoint).to(device), device)
     network: nn.Module = spatial
     relate = None
     if header.kind != "spatial":
-        temporal, length = temporal_of(checkpoint), header.model.num_tokens
+        temporal, length = temporal_of(checkpoint).to(device), header.model.num_tokens
         network, relate = (
             nn.ModuleList([spatial, temporal]),
             partial(relate_windows, temporal, length=length),
@@ -198,10 +204,10 @@ def _encoder(spatial: SpatialEncoder, header: Header) -> Callable[[Tensor], Tens
     return lambda frames: spatial.encode(to_input(frames, size, header.mean, header.std))
 
 
-def _timm_teacher(name: str, file: Path | None) -> Teacher:
+def _timm_teacher(name: str, file: Path | None, device: torch.device) -> Teacher:
     """An image model's pooled features, averaged over the two frames of a tubelet."""
-    model: Any = timm_model(name, file).eval()
-    config = model.pretrained_cfg
+    loaded: Any = timm_model(name, file).eval().to(device)
+    config, model = loaded.pretrained_cfg, fastest(loaded, device)
     size, mean, std = config["input_size"][1:], config["mean"], config["std"]
 
     def encode(frames: Tensor) -> Tensor:

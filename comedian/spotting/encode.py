@@ -15,7 +15,7 @@ from torch import Tensor
 
 from comedian.data.augment import to_input
 from comedian.devices import has_bf16
-from comedian.models.packed import packed
+from comedian.models.packed import fastest
 from comedian.models.spatial import SpatialEncoder
 from comedian.models.spotter import Spotter
 
@@ -65,12 +65,6 @@ def in_threads(
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(num_threads)  # MKL has one number for all threads
-
-
-def fastest(spatial: SpatialEncoder, device: torch.device) -> SpatialEncoder:
-    """A spatial transformer as the device runs it fastest, for inference alone."""
-    is_exported = next(spatial.parameters(), None) is None
-    return spatial if is_exported or device.type != "cpu" else packed(spatial)
 
 
 @torch.inference_mode()

@@ -18,10 +18,11 @@ from comedian.data.halves import Halves
 from comedian.devices import has_bf16
 from comedian.formats.frames import FramesFile
 from comedian.formats.tokens import TokensFile, tokens_path, whole_tokens_file, write_tokens
+from comedian.models.packed import fastest
 from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.model import TUBELET_FRAMES
-from comedian.spotting.encode import chunk_tokens, fastest, in_threads
+from comedian.spotting.encode import chunk_tokens, in_threads
 from comedian.spotting.sliding import tubelets_of
 from comedian.spotting.sources import stream_frames
 from comedian.training.run import Run

@@ -98,7 +98,7 @@ def rows_of(bank: Bank, features: list[torch.Tensor]) -> np.ndarray:
     return bank.reduction(torch.cat(features).numpy())
 
 
-@pytest.mark.parametrize("batch_size", [1, 4, 32])
+@pytest.mark.parametrize("batch_size", [None, 1, 4, 32])
 def test_a_spatial_teacher_gives_a_row_for_each_tubelet(frames, tmp_path, batch_size):
     spatial, _ = save(tmp_path / "s.safetensors", "spatial")
     bank = bank_of(tmp_path / "s.safetensors", frames, tmp_path, batch_size=batch_size)

@@ -215,9 +215,8 @@ def teaching(kind: str) -> Act:
     def act(device, folder):
         halves, guide = (
             stages.open_halves(folder),
-            teacher.load_teacher(str(folder / f"{kind}.safetensors")),
+            teacher.load_teacher(str(folder / f"{kind}.safetensors"), device),
         )
-        guide.network.to(device)
         parts = teacher._parts(guide, halves, folder, device, 4, 1, lambda *_: None)
         return torch.cat([torch.from_numpy(part.load()) for part in parts])
 
