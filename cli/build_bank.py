@@ -33,7 +33,9 @@ ENDING = typer.Option(metavar="ENDING", help="Take the feature files whose names
 DIM = typer.Option(help="Width of a row after PCA, at most.", **NUMBER)
 TAU = typer.Option("--temperature", "--tau", metavar="NUMBER", help="Temperature of the soft targets.")
 NEIGHBOURS = typer.Option(help="Soft targets from so many nearest rows [default: from all].", **NUMBER)
-BATCH_SIZE = typer.Option(help="Tubelets that the teacher sees at once [default: 32; on a CPU 4].", **NUMBER)
+BATCH_SIZE = typer.Option(
+    help="Tubelets that the teacher sees at once [default: 32; on a CPU 4].", **NUMBER
+)
 QUERY = typer.Option(metavar="GAME@MM:SS", help="List the moments of the bank most like this one.")
 HALF = typer.Option(max=2, help="Half of --query [default: that of its file's name, else 1].", **NUMBER)
 NUM = typer.Option("--num", "-k", help="Moments that --query lists.", **NUMBER)
@@ -101,8 +103,9 @@ def build_bank(
             from comedian.data.loader import decoding_threads
 
             threads = workers or decoding_threads(own_device)
-            seen = {"batch_size": batch_size, "workers": threads}
-            summary = bank_from_frames(games, teacher, output, recipe, own_device, report, **seen)
+            summary = bank_from_frames(
+                games, teacher, output, recipe, own_device, report, batch_size=batch_size, workers=threads
+            )
         else:
             from comedian.bank.build import bank_from_features
 

@@ -35,7 +35,7 @@ from comedian.weights.load import load_weights, spatial_of, temporal_of
 CPU = torch.device("cpu")
 WINDOW_BATCH = 8  # windows that pass a temporal transformer together
 BATCH = 32  # tubelets that a teacher sees at once
-BATCH_CPU = 4  # there: what a layer makes of more does not stay in the cache, and its memory is asked for anew
+BATCH_CPU = 4  # of more, what a layer makes does not stay in the cache, and its memory is asked for anew
 
 
 @dataclass(frozen=True)
