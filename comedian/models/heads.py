@@ -25,25 +25,29 @@ class TokenHeads(nn.ModuleDict):
         return {name: layer(tokens) for name, layer in self.items()}
 
 
-def projector(width: int, hidden: int = 1024, out: int = 256) -> nn.Sequential:
+def projector(width: int, hidden: int = 1024, out: int = 256, norm: bool = False) -> nn.Sequential:
     """Projector D → 1024 → 1024 → K of steps 1 and 2."""
-    return mlp((width, hidden, hidden, out))
+    return mlp((width, hidden, hidden, out), norm=norm)
 
 
-def predictor(width: int = 256, hidden: int = 1024) -> nn.Sequential:
+def predictor(width: int = 256, hidden: int = 1024, norm: bool = False) -> nn.Sequential:
     """Predictor K → 1024 → K of step 1's online network, without a bias in its last layer."""
-    return mlp((width, hidden, width), bias_last=False)
+    return mlp((width, hidden, width), bias_last=False, norm=norm)
 
 
-def mlp(dims: Sequence[int], bias_last: bool = True) -> nn.Sequential:
-    """Linear layers through the widths `dims`, exact GELU between them, no norm layers (the authors' code).
+def mlp(dims: Sequence[int], bias_last: bool = True, norm: bool = False) -> nn.Sequential:
+    """Linear layers through the widths `dims`, exact GELU between them.
 
-    The last one may go without a bias.
+    Args:
+        bias_last: whether the last one has a bias.
+        norm: batch norm after each, the last without weights (MoCo v3); the authors' code has none.
     """
     layers: list[nn.Module] = []
     for layer, (width_in, width_out) in enumerate(pairwise(dims)):
         last = layer == len(dims) - 2
-        layers.append(nn.Linear(width_in, width_out, bias=bias_last or not last))
+        layers.append(nn.Linear(width_in, width_out, bias=not norm and (bias_last or not last)))
+        if norm:
+            layers.append(nn.BatchNorm1d(width_out, affine=not last, track_running_stats=False))
         layers += [] if last else [nn.GELU()]
     return nn.Sequential(*layers)
 

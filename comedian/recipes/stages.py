@@ -73,6 +73,7 @@ class PretrainSpatialRecipe:
     ema_start: Fraction = 0.99  # momentum of the twin, rising to 1 by a cosine
     hidden_dim: Width = 1024  # of projector and predictor
     output_dim: Width = 256
+    head_norm: Literal["none", "batch"] = "none"  # "batch": as in MoCo v3, for small batches and short runs
     precision: Precision = "auto"
 
 

@@ -170,7 +170,7 @@ def _networks(model: ModelRecipe, half: bool) -> _Networks:
 def _choose(memory: int, recipe: Any, name: str, need: Need) -> _Choice:
     """The fewest parts that fit, or the most there are."""
     optim = getattr(recipe, name)
-    batch, together = optim.batch_size // distributed.world_size(), 2 if _mixes(recipe) else 1
+    batch, together = optim.batch_size // distributed.world_size(), _together(recipe, optim.batch_size)
     most = max(-(-batch // together), optim.accumulate)
     for number in range(optim.accumulate, most + 1):
         clips = max(part.stop - part.start for part in parts_of(batch, number, together))
@@ -205,6 +205,13 @@ def _of_loss(recipe: Any, tokens: int, bank: Bank | None) -> Need:
     if recipe.candidates == "queue":
         fixed += QUEUE_COPIES * FLOAT * recipe.queue_size * bank.features.shape[1]
     return Need(fixed, BLOCK_SCORES * FLOAT * tokens * BLOCK_ROWS)
+
+
+def _together(recipe: Any, batch: int) -> int:
+    """Clips that stay in one part: pairs that are mixed, or all whose heads have batch norm."""
+    if getattr(recipe, "head_norm", "none") == "batch":
+        return batch
+    return 2 if _mixes(recipe) else 1
 
 
 def _mixes(recipe: Any) -> bool:

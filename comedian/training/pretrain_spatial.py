@@ -38,10 +38,10 @@ class MocoStep(nn.Module):
     def __init__(self, spatial: SpatialEncoder, recipe: PretrainSpatialRecipe):
         super().__init__()
         self.recipe = recipe
-        width = recipe.model.embed_dim
+        width, norm = recipe.model.embed_dim, recipe.head_norm == "batch"
         self.spatial = spatial
-        self.projector = projector(width, recipe.hidden_dim, recipe.output_dim)
-        self.predictor = predictor(recipe.output_dim, recipe.hidden_dim)
+        self.projector = projector(width, recipe.hidden_dim, recipe.output_dim, norm)
+        self.predictor = predictor(recipe.output_dim, recipe.hidden_dim, norm)
         self.twin = MomentumTwin(nn.ModuleList([self.spatial, self.projector]))
         self.queue = KeyQueue(recipe.queue_size, recipe.output_dim)
         self.keys: list[Tensor] = []  # (2, B, K), of both views, of each part of the iteration at hand
@@ -99,6 +99,8 @@ def pretrain_spatial(
         per_game=recipe.clips_per_game,
         batch_size=recipe.optim.batch_size,
     )
+    optim, whole = recipe.optim, recipe.head_norm == "batch"  # which is of the whole batch
+    together = optim.batch_size if whole else 1
     with epochs:
-        fit(STAGE, step, recipe.optim, recipe.optim.peak_lr(), epochs, run, step.after_iteration)
+        fit(STAGE, step, optim, optim.peak_lr(), epochs, run, step.after_iteration, together=together)
     finish(run, "spatial", {"spatial": step.spatial}, recipe, halves, preset=preset, start=start)

@@ -21,3 +21,22 @@ def test_exact_gelu_between_and_nothing_after():
     x = torch.randn(5, 4)
     assert torch.equal(head(x), head[2](F.gelu(head[0](x))))
     assert len(head) == 3
+
+
+def test_batch_norm_after_every_layer_if_asked():
+    torch.manual_seed(0)
+    clips = 10 + torch.randn(64, 4)  # alike, but for a little
+    head = predictor(4, 6, norm=True)
+    assert [type(layer) for layer in head] == [
+        nn.Linear,
+        nn.BatchNorm1d,
+        nn.GELU,
+        nn.Linear,
+        nn.BatchNorm1d,
+    ]
+    assert shapes(head) == [(4, 6, False), (6, 4, False)]
+    assert not [*head[-1].parameters()]
+    found = head(clips)
+    torch.testing.assert_close(found.mean(0), torch.zeros(4), rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.var(0, unbiased=False), torch.ones(4), rtol=0, atol=1e-2)
+    assert torch.equal(head.eval()(clips), found)  # of the batch at hand, in either mode

@@ -151,3 +151,26 @@ def test_too_few_clips_for_a_batch_are_told(inputs, a_run):
     recipe = replace(PRETRAIN, optim=replace(PRETRAIN.optim, batch_size=64))
     with pytest.raises(InputError, match="3 halves give 40 clips an epoch, a batch needs 64"):
         train(inputs, "pretrain", a_run(), recipe)
+
+
+def test_batch_norm_in_the_heads_tells_keys_apart_from_the_start():
+    alike = {}
+    for norm in ("none", "batch"):
+        torch.manual_seed(0)
+        recipe = replace(PRETRAIN, head_norm=norm)
+        step = MocoStep(build_spatial(MODEL), recipe)
+        loss_of(step, noise(32, 2), seed=2)
+        keys = keys_of(step)[0]
+        cosines = keys @ keys.T
+        alike[norm] = (cosines.sum() - 32) / (32 * 31)
+    assert alike["none"] > 0.8
+    assert alike["batch"] < 0.2
+
+
+def test_batch_norm_wants_the_whole_batch(inputs, a_run):
+    recipe = replace(PRETRAIN, head_norm="batch", optim=replace(PRETRAIN.optim, accumulate=2))
+    with pytest.raises(InputError, match="8 of which stay together, cannot be passed in 2 parts"):
+        train(inputs, "pretrain", a_run(), recipe)
+    records = []
+    train(inputs, "pretrain", a_run(records=records), replace(PRETRAIN, head_norm="batch"))
+    assert len(records) == 3
