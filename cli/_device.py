@@ -1,8 +1,20 @@
 """The device that a command computes on."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ._say import warn
+
+
+@contextmanager
+def joined(asked: str) -> Iterator:
+    """Join torchrun's processes, if there are any; yield this one's device, of the kind that was asked."""
+    from comedian.devices import pick_device
+    from comedian.distributed import processes
+
+    with processes(pick_device(asked)) as device:
+        yield device
 
 
 def say_device(

@@ -10,6 +10,8 @@ from comedian.formats.naming import below, named
 from comedian.formats.spot import Spot
 
 from ._io import open_output, write_spots
+from ._progress import loading
+from ._torchrun import are_several
 
 SHOWN = 40  # spots of a list on a terminal
 GAP_SECONDS = 15.0  # by which two of a label are apart there
@@ -35,6 +37,17 @@ def still_to_do(output: str, halves: Sequence) -> list:
     if not is_folder(output):
         return list(halves)
     return [half for half in halves if not game_path(output, half.game).is_file()]
+
+
+@contextmanager
+def importing_beside(halves: Sequence, weights: Sequence[str], quiet: bool) -> Iterator:
+    """Import torch, while frames of the first half are decoded already; yield these, or None."""
+    from comedian.spotting.decoding import first_begun
+
+    with first_begun([] if are_several() else halves, weights) as begun:
+        with loading("spot", quiet):
+            import comedian.spotting.sources  # noqa: F401
+        yield begun
 
 
 def open_target(

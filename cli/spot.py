@@ -12,14 +12,14 @@ from comedian.errors import InputError
 from comedian.recipes.suppress import THRESHOLD
 
 from ._app import command
-from ._device import say_device
-from ._models import load_models
+from ._device import joined, say_device
+from ._models import load_models, usual_model
 from ._options import Device, Merge, Periods, PlanOnly, Prefer, Quiet, Root, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
 from ._plan import print_spotting
 from ._progress import loading, progress
 from ._say import Skip, say_left_out, speaker
-from ._spotting import is_folder, open_target, still_to_do
+from ._spotting import importing_beside, is_folder, open_target, still_to_do
 from ._suppression import words
 from ._tally import Tally, keeping
 from ._torchrun import is_first
@@ -73,13 +73,11 @@ def spot(
         scores, quiet = None, True  # what it finds, the first one writes
     if scores:
         check_output(scores)
-    with loading("spot", quiet):
-        from comedian.devices import pick_device
-        from comedian.distributed import processes
+    with loading("spot", quiet):  # what needs no torch
         from comedian.formats.periods import parse_periods
         from comedian.formats.provenance import provenance
         from comedian.formats.scores import Scores, write_scores
-        from comedian.spotting.sources import average_saved, find_sources, join_halves, score_sources
+        from comedian.spotting.halves import find_sources
         from comedian.spotting.spots import spots_in_order
 
     say = speaker("spot", quiet)
@@ -95,7 +93,10 @@ def spot(
         raise InputError("spots go into one file beside scores", output, "name a file with -o")
     if done := len(halves) - len(halves := still_to_do(output, halves)):
         say(f"{done} of {len(files)} halves are done already, in {output}")
-    with processes(pick_device(device)) as own_device, progress(quiet) as report:
+    beside = importing_beside([] if plan else halves, model or usual_model(), quiet)
+    with beside as begun, joined(device) as own_device, progress(quiet) as report:
+        from comedian.spotting.sources import average_saved, join_halves, score_sources
+
         if saved:
             warn_ignored(context, OF_MODELS, "on saved scores", say)
             runs, classes, parents, reach = average_saved(saved), saved[0].classes, sources, math.inf
@@ -111,7 +112,7 @@ def spot(
                 print_spotting(halves, spotters, recipe, own_device, threshold, output, scores)
                 return
             runs = score_sources(
-                halves, spotters, recipe, own_device, report, say, skip if len(files) > 1 else None
+                halves, spotters, recipe, own_device, report, say, skip if len(files) > 1 else None, begun
             )
         tally = Tally()
         kept: list[Scores] = []

@@ -17,7 +17,8 @@ from comedian.formats.spot import Spot
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
 from comedian.recipes.suppress import THRESHOLD
-from comedian.spotting.sources import average_saved, find_sources, load_ensemble, score_sources
+from comedian.spotting.halves import find_sources
+from comedian.spotting.sources import average_saved, load_ensemble, score_sources
 from comedian.spotting.spots import spots_in_order
 from comedian.spotting.suppress import suppress
 from comedian.weights.hub import fetch, fetch_published

@@ -8,11 +8,9 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
@@ -21,6 +19,9 @@ from comedian.recipes.model import MEAN, STD, ModelRecipe, check_classes
 from comedian.recipes.ranges import Fraction, Number, Seconds, UpTo1
 from comedian.recipes.schema import checked, made, table
 from comedian.recipes.stages import STAGES, SpotRecipe
+
+if TYPE_CHECKING:
+    from torch import Tensor  # a header is read without torch
 
 FORMAT = "comedian weights"
 VERSION = 2  # since 2 the class head is `heads.classes`, before it was `temporal.head`
@@ -72,7 +73,7 @@ class Checkpoint:
 
     path: str | Path
     header: Header
-    tensors: dict[str, Tensor]
+    tensors: "dict[str, Tensor]"
 
     @property
     def kind(self) -> str:
@@ -89,8 +90,10 @@ class Checkpoint:
         return self
 
 
-def save_checkpoint(path: str | Path, kind: str, tensors: dict[str, Tensor], header: Header) -> None:
+def save_checkpoint(path: str | Path, kind: str, tensors: "dict[str, Tensor]", header: Header) -> None:
     """Write a weights file, whole or not at all."""
+    from safetensors.torch import save
+
     assert kind in MAKER, kind
     assert kind == header.kind, f"{kind} weights with the header of a {header.kind}"
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -127,7 +130,7 @@ def read_header(path: str | Path) -> Header:
     return parsed_header(path, read_safetensors(path, tensors=False)[0])
 
 
-def read_safetensors(path: str | Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_safetensors(path: str | Path, tensors: bool = True) -> "tuple[dict[str, str], dict[str, Tensor]]":
     """Metadata and tensors of a safetensors file of anybody's.
 
     Raises:
@@ -136,7 +139,7 @@ def read_safetensors(path: str | Path, tensors: bool = True) -> tuple[dict[str, 
     if not Path(path).is_file():
         raise InputError("no such weights file", path, "check the path")
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt" if tensors else "np") as file:
             names = file.keys() if tensors else ()
             return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, ValueError, TypeError, RuntimeError):
@@ -148,7 +151,7 @@ def read_safetensors(path: str | Path, tensors: bool = True) -> tuple[dict[str, 
 def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
     """Shapes of a safetensors file's tensors by name, from its header; raises as `read_safetensors`."""
     read_safetensors(path, tensors=False)
-    with safe_open(path, framework="pt") as file:
+    with safe_open(path, framework="np") as file:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
@@ -157,7 +160,9 @@ def is_ours(metadata: dict[str, str]) -> bool:
     return metadata.get("format") == json.dumps(FORMAT)
 
 
-def parsed_checkpoint(path: str | Path, metadata: dict[str, str], tensors: dict[str, Tensor]) -> Checkpoint:
+def parsed_checkpoint(
+    path: str | Path, metadata: dict[str, str], tensors: "dict[str, Tensor]"
+) -> Checkpoint:
     """A weights file of ours from what `read_safetensors` gave; raises as `load_checkpoint`."""
     return Checkpoint(path, parsed_header(path, metadata), tensors)
 

@@ -23,15 +23,9 @@ from comedian.formats.lookup import Labels, labels_beside
 from comedian.formats.scores import Scores
 from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
+from comedian.spotting.halves import Source, check_frames, find_sources, frames_of
 from comedian.spotting.sliding import tubelets_of
-from comedian.spotting.sources import (
-    Source,
-    check_frames,
-    find_sources,
-    frames_of,
-    join_halves,
-    score_sources,
-)
+from comedian.spotting.sources import join_halves, score_sources
 from comedian.spotting.spots import to_spots
 from comedian.spotting.suppress import suppress
 
@@ -137,5 +131,5 @@ def _chunks(sources: Sequence[Source], spotter: Spotter, say: Say) -> Iterator[n
     """All tubelets of some halves, uint8 (N, 2, H, W, 3)."""
     for source in sources:
         check_frames(source, spotter.trained_on)
-        for _, frames in tubelets_of(frames_of(source, spotter.trained_on, CPU, say), CHUNK):
+        for _, frames in tubelets_of(frames_of(source, spotter.trained_on, say=say), CHUNK):
             yield frames

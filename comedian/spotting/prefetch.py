@@ -11,10 +11,17 @@ _END = object()
 
 
 def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
-    """Yield the items of `items`, computed up to `depth` ahead; its errors are raised here.
+    """Yield the items of `items`, computed up to `depth` ahead from now on; its errors are raised here.
 
     Closing the generator early stops the thread and closes `items`.
     """
+    generator = _ahead(items, depth)
+    next(generator)
+    return generator
+
+
+def _ahead(items: Iterable[Item], depth: int) -> Generator:
+    """As `ahead`, but first comes None, once the thread is started."""
     waiting: queue.Queue = queue.Queue(depth)
     stopped = threading.Event()
 
@@ -39,6 +46,7 @@ def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
+        yield None
         while (item := waiting.get()) is not _END:
             if isinstance(item, BaseException):
                 raise item

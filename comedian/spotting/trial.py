@@ -20,10 +20,12 @@ from comedian.plans import NOT_KNOWN, Plan, Timed, Written, counted, duration, s
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import SpotRecipe
 from comedian.recipes.suppress import THRESHOLD
+from comedian.spotting.decoding import FRAMES_AHEAD
 from comedian.spotting.encode import chunk_tokens
+from comedian.spotting.halves import Source, check_frames, frames_of
 from comedian.spotting.prefetch import ahead
 from comedian.spotting.sliding import join, score_stream
-from comedian.spotting.sources import FRAMES_AHEAD, Source, check_frames, frames_of
+from comedian.spotting.sources import decoders
 from comedian.spotting.spots import to_spots
 
 TRIAL_SECONDS = 5.0
@@ -104,7 +106,7 @@ def _try(
     geometry, counter = spotters[0].trained_on, [0]
 
     def frames() -> Generator[tuple[float, np.ndarray], None, None]:
-        return ahead(frames_of(source, geometry, device), FRAMES_AHEAD)
+        return ahead(frames_of(source, geometry, decoders(device)), FRAMES_AHEAD)
 
     with closing(frames()) as some:
         list(score_stream(islice(some, chunk_tokens(device) * TUBELET_FRAMES), spotters, recipe, device))

@@ -23,8 +23,8 @@ from comedian.models.spatial import SpatialEncoder
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.spotting.encode import chunk_tokens, in_threads
+from comedian.spotting.halves import stream_frames
 from comedian.spotting.sliding import tubelets_of
-from comedian.spotting.sources import stream_frames
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 

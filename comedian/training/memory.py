@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-import torch
-
 from comedian import distributed
 from comedian.errors import InputError
 from comedian.formats.bank import Bank
 from comedian.losses.attention import BLOCK_ROWS
 from comedian.models.activations import Kept, kept
+from comedian.models.meta import without_memory
 from comedian.models.spatial import build_spatial
 from comedian.models.temporal import TemporalTransformer
 from comedian.recipes.model import TUBELET_FRAMES, ModelRecipe
@@ -159,7 +158,7 @@ def _on_tokens(of: _Networks) -> Need:
 
 @cache
 def _networks(model: ModelRecipe, half: bool) -> _Networks:
-    with torch.device("meta"):
+    with without_memory():
         spatial, temporal = build_spatial(model).train(), TemporalTransformer(model).train()
     of_space = kept(spatial, (3, TUBELET_FRAMES, *model.image_size), spatial.encode, half)
     of_time = kept(temporal, (model.num_tokens, model.embed_dim), temporal, half)

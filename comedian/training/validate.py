@@ -20,8 +20,8 @@ from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting.choose import EncodedHalf, choose_spot
+from comedian.spotting.halves import stream_frames
 from comedian.spotting.sliding import encode_half, join, score_stream, score_tokens, token_seconds
-from comedian.spotting.sources import stream_frames
 from comedian.spotting.spots import to_spots
 from comedian.spotting.suppress import suppress
 

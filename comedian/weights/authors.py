@@ -16,6 +16,7 @@ from comedian.errors import InputError
 from comedian.formats.checkpoint import Checkpoint, Header
 from comedian.formats.frames import Geometry
 from comedian.models.heads import CLASSES
+from comedian.models.meta import without_memory
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import SOCCERNET_CLASSES, ModelRecipe
 from comedian.recipes.stages import SpotRecipe
@@ -53,7 +54,7 @@ def published_checkpoint(path: str | Path, tensors: dict[str, Tensor]) -> Checkp
     file = _File(path, tensors)
     header = file.header()
     tensors = {name: value for name, value in file.tensors.items() if not _is_ignored(name)}
-    with torch.device("meta"):
+    with without_memory():
         network = Spotter(header.model, header.classes).state_dict()
     parts = ("spatial.",) if header.kind == "spatial" else ("spatial.", "temporal.", "heads.")
     mask_token = torch.zeros(1, 1, header.model.embed_dim)  # as it starts; without masks they train none

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from comedian.errors import InputError
@@ -24,6 +23,7 @@ from comedian.formats.checkpoint import (
 )
 from comedian.formats.exported import is_exported, read_exported
 from comedian.models.exported import ExportedSpotter
+from comedian.models.meta import without_memory
 from comedian.models.spatial import SpatialEncoder, build_spatial
 from comedian.models.spotter import Spotter
 from comedian.models.temporal import TemporalTransformer
@@ -167,7 +167,7 @@ def _built(build: Callable[[], Network], tensors: dict[str, Tensor], path: str |
 
     It is built without memory first, and with it only if the file holds as much.
     """
-    with torch.device("meta"):
+    with without_memory():
         _fill(build(), {name: tensor.to("meta") for name, tensor in tensors.items()}, path)
     network = build()
     _fill(network, tensors, path)

@@ -20,8 +20,9 @@ from cli.extract_frames import main as extract_frames
 from cli.nms import main as nms
 from cli.spot import main
 from comedian.formats.scores import ScoresFile
+from comedian.spotting.halves import find_sources
 from comedian.spotting.sliding import join
-from comedian.spotting.sources import find_sources, score_source, score_video
+from comedian.spotting.sources import score_source, score_video
 from comedian.spotting.spots import to_spots
 from comedian.weights.load import load_spotter, save_spotter
 
@@ -268,6 +269,27 @@ def test_spots_come_while_it_runs_and_a_closed_pipe_ends_quietly(tiny):
     assert (first["half"], first["position_ms"]) == (1, 250)
     process.stdout.close()
     assert (process.wait(timeout=30), process.stderr.read()) == (0, b"")
+
+
+def without_torch(folder, *words) -> str:
+    """The one line of a command beside a torch that counts threads and cannot be imported."""
+    (folder / "torch").mkdir()
+    (folder / "torch" / "__init__.py").write_text(
+        "import threading\nraise OSError(f'torch is imported beside {threading.active_count()} threads')"
+    )
+    command = [sys.executable, ROOT / "bin" / "spot", *map(str, words)]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder).stderr
+
+
+def test_decoding_has_begun_when_torch_is_imported(tiny, tmp_path):
+    line = without_torch(tmp_path, tiny.video, "-m", tiny.spotter)
+    assert line == "spot: torch is imported beside 2 threads\n"
+
+
+def test_what_is_wrong_with_videos_is_told_without_torch(tiny, tmp_path):
+    line = without_torch(tmp_path, "none.mkv", "-m", "none.safetensors", "--device", "none")
+    assert line == "spot: none.mkv: no such file or folder; check the path\n"
 
 
 def test_ctrl_c_is_130_and_leaves_no_file(tiny, tmp_path):

@@ -10,6 +10,18 @@ def test_all_items_in_order():
     assert list(ahead(iter(range(1000)), depth=3)) == list(range(1000))
 
 
+def test_it_begins_before_anybody_asks():
+    begun = threading.Event()
+
+    def items():
+        begun.set()
+        yield 1
+
+    found = ahead(items(), depth=3)
+    assert begun.wait(timeout=30)
+    assert list(found) == [1]
+
+
 def test_errors_arrive():
     def broken():
         yield 1

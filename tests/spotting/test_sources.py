@@ -6,10 +6,11 @@ import torch
 
 from comedian.errors import InputError
 from comedian.formats.scores import Scores, ScoresFile, write_scores
+from comedian.spotting import halves as module
 from comedian.spotting import sources
+from comedian.spotting.halves import find_sources
 from comedian.spotting.sources import (
     average_saved,
-    find_sources,
     join_halves,
     load_ensemble,
     score_source,
@@ -84,7 +85,7 @@ def test_videos_go_before_frames_in_a_folder_of_both(tiny, tmp_path):
 def test_a_gpu_is_fed_by_all_cores(tiny, monkeypatch):
     asked = {}
 
-    monkeypatch.setattr(sources, "sample_apart", lambda path, **options: asked.update(options) or iter(()))
+    monkeypatch.setattr(module, "sample_apart", lambda path, **options: asked.update(options) or iter(()))
     monkeypatch.setattr(sources, "cores", lambda: 16)
     spotter = load_spotter(tiny.spotter)
     (half,), _ = find_sources([tiny.video])

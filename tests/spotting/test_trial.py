@@ -7,7 +7,8 @@ import torch
 
 from comedian.formats.scores import write_scores
 from comedian.spotting import trial
-from comedian.spotting.sources import find_sources, join_halves, score_sources
+from comedian.spotting.halves import find_sources
+from comedian.spotting.sources import join_halves, score_sources
 from comedian.spotting.spots import to_spots
 from comedian.spotting.trial import spotting_plan
 from comedian.weights.load import load_spotter
