@@ -16,6 +16,7 @@ from ._streams import prepare_streams
 def start(name: str) -> None:
     """Run the command of a name, as its Python function is called, with this process's command line."""
     _name_files_in_utf8()
+    _let_threads_sleep()
     end_at_once()
     prepare_streams()
     module = "_umbrella" if name == "comedian" else name
@@ -27,6 +28,15 @@ def _name_files_in_utf8() -> None:
     if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _let_threads_sleep() -> None:
+    """Let OpenMP's threads sleep while they wait for each other, unless the user says otherwise.
+
+    By default they spin, which on cores that others use, too, takes the turn of the very thread they wait
+    for. Source: libgomp's manual, OMP_WAIT_POLICY. It is read once, when torch is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def __getattr__(name: str) -> Callable[[], None]:

@@ -110,3 +110,14 @@ def test_what_was_written_before_stays(line):
     done = shell(f"{{ echo before; {line}; echo after; }} > file")
     assert done.returncode == 0
     assert [line[:5] for line in Path("file").read_text().splitlines()] == ["befor", '{"vid', "after"]
+
+
+@pytest.mark.parametrize(("given", "policy"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_openmps_threads_sleep_while_they_wait(monkeypatch, given, policy):
+    from comedian.cli import _start
+
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    _start._let_threads_sleep()
+    assert os.environ["OMP_WAIT_POLICY"] == policy
