@@ -95,7 +95,11 @@ def _games(
             current[:] = [(game, video)]
         waiting.extend(spots)
 
-    yield take
+    try:
+        yield take
+    except (KeyboardInterrupt, RuntimeError) as end:
+        end.add_note("the same line goes on")
+        raise
     flush()
 
 

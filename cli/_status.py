@@ -45,7 +45,7 @@ def status_of(call: Callable[[], None], name: str) -> int:
     except KeyboardInterrupt as interrupt:
         return _end(name, INTERRUPTED, _with_notes(interrupt, str(interrupt) or "interrupted"))
     except Exception as error:
-        if interrupts.came:  # a library took it for an error of its own
+        if interrupts.came and not lost_another(error):  # a library took it for an error of its own
             return _end(name, INTERRUPTED, "interrupted")
         return status_of_error(error, name)
 

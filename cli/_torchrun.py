@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -14,6 +16,25 @@ def are_several() -> bool:
 def is_first() -> bool:
     """Whether this process speaks and writes: the first of torchrun's, or the only one."""
     return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def shared() -> Iterator[tuple[slice, Callable]]:
+    """Join torchrun's processes: the slice of all works that is this one's, and `shard.one_each`."""
+    if not are_several():
+        yield slice(None), lambda count, results: results
+        return
+    import torch
+
+    from comedian.distributed import processes, rank, world_size
+    from comedian.spotting.shard import one_each
+
+    with processes(torch.device("cpu")):
+        try:
+            yield slice(rank(), None, world_size()), one_each
+        except (KeyboardInterrupt, RuntimeError) as end:
+            end.add_note("the same line goes on")
+            raise
 
 
 def lost_another(error: Exception) -> bool:

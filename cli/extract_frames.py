@@ -20,6 +20,7 @@ from ._options import Periods, PlanOnly, Prefer, Quiet, Root, Sampling, by_name
 from ._plan import print_plan
 from ._progress import progress
 from ._say import say_left_out, warn
+from ._torchrun import is_first, shared
 
 NAME = "extract-frames"
 
@@ -81,6 +82,7 @@ def extract_frames(
     Writes one frames file a half, and the files' paths to standard output. What is done and whole is
     left alone. A damaged video gives what it has, and one line says what it lost.
     """
+    quiet = quiet or not is_first()  # what becomes of its videos, the first one says
     if not fps > 0:
         raise InputError(f"cannot sample {fps:g} frames a second", "--fps", "give a positive rate")
     if output.exists() and not output.is_dir():
@@ -104,11 +106,12 @@ def extract_frames(
     kept = failed = 0
     with (
         progress(quiet) as report,
+        shared() as (own, one_each),
         closing(
-            extract_all(jobs, recipe, workers, force, lambda done: report(NAME, done, 1.0))
+            extract_all(jobs[own], recipe, workers, force, partial(report, NAME, total=1.0))
         ) as outcomes,
     ):
-        for outcome in outcomes:
+        for outcome in one_each(len(jobs), outcomes):
             kept, failed = kept + outcome.kept, failed + bool(outcome.error)
             if outcome.damage:
                 warn(NAME, f"{outcome.job.video}: {outcome.damage}")

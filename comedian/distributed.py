@@ -16,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from comedian import machines
 from comedian.errors import InputError
 
 
@@ -29,9 +30,10 @@ class Sliceable(Protocol):
 
 Drawn = TypeVar("Drawn", bound=Sliceable)
 
-# A process that dies is noticed at once, for its connections close; only a machine that vanishes without a
-# word is waited for. The longest real wait is for the last half of a validation, minutes on a slow CPU.
+# A process that dies is noticed at once, for its connections close, a machine that vanishes by
+# `machines.in_touch`. The longest real wait is for the last half of a validation, minutes on a slow CPU.
 PATIENCE = timedelta(minutes=30)
+JOINING = timedelta(seconds=machines.JOIN_SECONDS)
 FAREWELL = timedelta(seconds=5)  # to say that this process ends; then whoever kept count has ended too
 
 
@@ -49,8 +51,11 @@ def processes(device: torch.device) -> Iterator[torch.device]:
         device = _own_gpu(device)
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=PATIENCE)
-    yield device
+    machines.choose_interface()
+    store, rank, size = next(dist.rendezvous("env://", timeout=JOINING))
+    with machines.in_touch(rank, size, store):
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+        yield device
     dist.destroy_process_group()
 
 
@@ -60,6 +65,8 @@ def ends_first(status: int) -> tuple[bool, int]:
     The first says why. Those after it end like it and say nothing, for they end because of it, or of the
     same mistake.
     """
+    if not machines.first_is_reachable(FAREWELL.total_seconds()):
+        return True, status  # torch would say so on many lines
     try:
         store, rank, _ = next(dist.rendezvous("env://", timeout=FAREWELL))
         mine = f"{rank} {status}"
@@ -71,6 +78,8 @@ def ends_first(status: int) -> tuple[bool, int]:
 
 def is_loss(error: Exception) -> bool:
     """Whether an error of torch's means that another process cannot be reached any more."""
+    if isinstance(error, machines.ProcessLost):
+        return True
     return isinstance(error, dist.DistError) or "gloo/transport" in str(error)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (  # from the ground up
-    ("errors", "version", "progress", "plans", "interrupts", "devices", "distributed"),
+    ("errors", "version", "progress", "plans", "interrupts", "devices", "machines", "distributed"),
     ("recipes",),
     ("formats",),
     ("losses",),

@@ -19,7 +19,7 @@ from tests.help_pages import help_of, told_by, without_layout
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-TORCHRUN = {"--nproc-per-node", "--no-python"}
+TORCHRUN = {"--nnodes", "--nproc-per-node", "--no-python"}
 
 
 def test_the_sets_agree():
@@ -28,7 +28,9 @@ def test_the_sets_agree():
     assert set(SCRIPTS) == {"comedian", *COMMANDS}
     assert {path.name for path in (ROOT / "bin").iterdir()} == set(SCRIPTS)
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
-    others = "README tutorial experiments formats library performance recipes reliability security".split()
+    others = (
+        "README tutorial experiments formats library performance recipes reliability scale security".split()
+    )
     assert pages == {*COMMANDS, *WITHIN, *others}
 
 

@@ -4,7 +4,6 @@ A clip is a run of consecutive frames of one half, given as (half index, first f
 Letters: B clips of a batch, T frames of a clip, H height, W width.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -13,15 +12,14 @@ import numpy as np
 import torch
 
 from comedian.formats.frames import FramesFile
-from comedian.video.parallel import cores
+from comedian.video.parallel import own_cores
 
 WORKERS = 2  # beside a CPU, whose cores compute
 
 
 def decoding_threads(device: torch.device) -> int:
     """How many threads decode unless told: beside a GPU the cores, shared by this machine's processes."""
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun says
-    return max(1, cores() // processes) if device.type == "cuda" else WORKERS
+    return own_cores() if device.type == "cuda" else WORKERS
 
 
 class ClipLoader:

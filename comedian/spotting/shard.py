@@ -33,6 +33,30 @@ def in_order(count: int, work: Callable[[int], Iterator[Item]]) -> Iterator[Iter
             distributed.send(item, 0)
 
 
+def one_each(count: int, results: Iterator[Item]) -> Iterator[Item]:
+    """Yield the result of each of `count` works in the first process, in order, and nothing in the others.
+
+    Args:
+        results: of this process's works: r, r + n, … of process r of n.
+    """
+    rank, size = distributed.rank(), distributed.world_size()
+    if size == 1:
+        yield from results
+    elif rank == 0:
+        with ExitStack() as stack:
+            numbers = [range(other, count, size) for other in range(1, size)]
+            others = [map(distributed.receive, [each[0]] * len(each)) for each in numbers if each]
+            waiting = [
+                results,
+                *(stack.enter_context(closing(ahead(items, UNBOUNDED))) for items in others),
+            ]
+            for number in range(count):
+                yield next(waiting[number % size])
+    else:
+        for result in results:
+            distributed.send(result, 0)
+
+
 def _ended(works: Iterable[Iterator[Item]]) -> Iterator[Item | None]:
     """The items of one work after the other, with None behind each."""
     for items in works:

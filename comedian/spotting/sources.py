@@ -21,7 +21,7 @@ from comedian.spotting.halves import Skip, Source, check_frames, halves_of
 from comedian.spotting.merge import Said, averaged
 from comedian.spotting.shard import in_order
 from comedian.spotting.sliding import are_alike, join, score_stream
-from comedian.video.parallel import cores
+from comedian.video.parallel import own_cores
 from comedian.weights.load import load_spotter
 
 
@@ -165,7 +165,7 @@ def _device_for(
 
 def decoders(device: torch.device) -> int:
     """Processes that decode a video: one keeps ahead of a network on the CPU, a GPU waits for all."""
-    return max(1, cores() // distributed.world_size()) if device.type == "cuda" else 1
+    return own_cores() if device.type == "cuda" else 1
 
 
 def _decoding(wanted: tuple[Source, Geometry, int], begun: Decoding | None) -> Decoding:

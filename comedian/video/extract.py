@@ -20,7 +20,7 @@ from comedian.formats.naming import below, text_of
 from comedian.formats.periods import Period
 from comedian.formats.provenance import provenance
 from comedian.recipes.frames import FramesRecipe
-from comedian.video.parallel import cores, sample_apart
+from comedian.video.parallel import own_cores, sample_apart
 from comedian.video.period import length_of
 from comedian.video.sample import probe
 from comedian.video.workers import obey_parent, signals_held
@@ -147,9 +147,11 @@ def extract_all(
     Args:
         report: gets the share of all videos that is done, 0 to 1, several times a second.
     """
+    if not jobs:
+        return
     context = multiprocessing.get_context("fork")
     shares, pids = context.Array("d", len(jobs), lock=False), context.SimpleQueue()
-    workers = workers or cores()
+    workers = workers or own_cores()
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _become_worker, (shares, pids))
     each = max(1, workers // len(jobs))
     futures: list[Future] = []

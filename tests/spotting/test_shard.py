@@ -37,6 +37,16 @@ def test_the_first_process_yields_everything_in_order(as_rank, count, size):
     assert not any(sent.values()), "what was sent was taken"
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 6])
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_the_first_process_yields_the_result_of_each_in_order(as_rank, count, size):
+    for rank in reversed(range(size)):
+        sent = as_rank(rank, size)
+        found = list(shard.one_each(count, iter(range(rank, count, size))))
+        assert found == (list(range(count)) if rank == 0 else [])
+    assert not any(sent.values()), "what was sent was taken"
+
+
 def test_alone_nothing_is_begun_before_it_is_asked_for():
     begun = []
     results = shard.in_order(3, lambda number: begun.append(number) or iter("ab"))
