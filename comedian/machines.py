@@ -110,7 +110,8 @@ def _to_others(size: int, store: Store) -> list[socket.socket]:
     """In the first process: a line from each of the others, which tell a key that no stranger has."""
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
-    key, lines = secrets.token_bytes(KEY_BYTES), {}
+    key = secrets.token_bytes(KEY_BYTES)
+    lines: dict[tuple, socket.socket] = {}
     with socket.create_server(("", 0), family=family, dualstack_ipv6=both, backlog=size) as door:
         door.settimeout(JOIN_SECONDS)
         store.set(PLACE, f"{door.getsockname()[1]} {key.hex()}")
