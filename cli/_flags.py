@@ -11,7 +11,7 @@ import typer
 
 from ._app import with_parameters
 from ._memory import bytes_of
-from ._options import Device, Prefer, Quiet, Root, Workers, by_name
+from ._options import Device, PlanOnly, Prefer, Quiet, Root, Workers, by_name
 
 FRAMES = typer.Argument(
     metavar="FRAMES",
@@ -74,6 +74,7 @@ class Flags:
     recompute: Annotated[bool, RECOMPUTE] = False
     tensorboard: Annotated[Path | None, TENSORBOARD] = None
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False
+    plan: PlanOnly = False
     quiet: Quiet = False
 
 

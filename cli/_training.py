@@ -78,7 +78,7 @@ def _required(flags: Flags) -> tuple[list[str], Path]:
 
 def _curves(stage: str, flags: Flags, resumed: bool) -> AbstractContextManager:
     """What takes values of curves, from the first process."""
-    if flags.tensorboard is None or not is_first():
+    if flags.tensorboard is None or flags.plan or not is_first():
         return nullcontext()
     check_output(flags.tensorboard / "events")
     from comedian.training.board import board
@@ -87,7 +87,7 @@ def _curves(stage: str, flags: Flags, resumed: bool) -> AbstractContextManager:
 
 
 def _check_state(stage: str, flags: Flags, state) -> None:
-    if state.exists() and not flags.resume:
+    if state.exists() and not flags.resume and not flags.plan:
         raise InputError("an interrupted run left it", state, "go on with --resume, or delete it")
     if flags.resume and not state.exists() and not flags.quiet:
         warn(stage, "nothing to resume, beginning anew")

@@ -12,6 +12,7 @@ from ._app import command
 from ._flags import Flags, with_flags
 from ._memory import fitted
 from ._options import by_name
+from ._plan import print_plan
 from ._say import warn
 from ._torchrun import is_first
 from ._training import train
@@ -41,6 +42,11 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
         for message in remark_lengths(opened, halves) if is_first() and not flags.quiet else ():
             warn("distill", message)
         recipe, run = fitted("distill", flags, halves, recipe, run, opened)
+        if flags.plan:
+            from comedian.training.plans import distillation_plan
+
+            print_plan(distillation_plan(halves, opened, recipe, run, start))
+            return
         distill(halves, opened, recipe, run, start, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}

@@ -12,6 +12,7 @@ from ._flags import Flags, with_flags
 from ._memory import fitted
 from ._options import LabelsPath, by_name
 from ._outputs import refuse_inputs
+from ._plan import print_plan
 from ._say import warn
 from ._suppression import words
 from ._torchrun import is_first
@@ -72,6 +73,11 @@ def finetune(
         data = prepare(halves, held_out, labels, recipe, named, say)
         refuse_inputs(run.written, data.files)
         recipe, run = fitted("finetune", flags, halves, data.recipe, run)
+        if flags.plan:
+            from comedian.training.plans import finetuning_plan
+
+            print_plan(finetuning_plan(halves, data.actions, recipe, run, start, data.validation))
+            return
         if (
             run.device.type == "cpu"
             and is_first()

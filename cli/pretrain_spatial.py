@@ -3,6 +3,7 @@
 from ._app import command
 from ._flags import Flags, with_flags
 from ._memory import fitted
+from ._plan import print_plan
 from ._training import train
 
 
@@ -17,6 +18,11 @@ def pretrain_spatial(flags: Flags) -> None:
         from comedian.training.pretrain_spatial import pretrain_spatial
 
         recipe, run = fitted("pretrain-spatial", flags, halves, recipe, run)
+        if flags.plan:
+            from comedian.training.plans import pretraining_plan
+
+            print_plan(pretraining_plan(halves, recipe, run, start))
+            return
         pretrain_spatial(halves, recipe, run, start, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}

@@ -34,7 +34,7 @@ class Plan:
         memory: in words: how much, and from what that is known.
         folder: where the output goes, which need not exist yet; None for standard output.
         written: what lies in the folder when the run is over.
-        beside: bytes that it needs there meanwhile.
+        meanwhile: what lies there beside them while the run goes on.
         reads: the inputs, in words.
         trial: in words: how long the trial was, and of what.
         remarks: what else is to be known.
@@ -47,7 +47,7 @@ class Plan:
     written: Sequence[Written]
     reads: str
     trial: str
-    beside: int = 0
+    meanwhile: Sequence[Written] = ()
     remarks: Sequence[str] = ()
 
     @property
@@ -59,7 +59,7 @@ class Plan:
     @property
     def num_bytes(self) -> int:
         """Of the disk at most, what is not known left out."""
-        return sum(file.num_bytes or 0 for file in self.written) + self.beside
+        return sum(file.num_bytes or 0 for file in (*self.written, *self.meanwhile))
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -71,7 +71,7 @@ class Plan:
             ("time", [self._time()]),
             ("memory", [self.memory]),
             ("disk", [self._disk()]),
-            ("files", [f"reads {self.reads}", f"writes {_listed(self.written)}"]),
+            ("files", [f"reads {self.reads}", f"writes {_listed(self.written)}", *self._meanwhile()]),
             ("trial", [self.trial]),
             ("note", self.remarks),
         ]
@@ -80,6 +80,9 @@ class Plan:
             for name, lines in rows
             for number, line in enumerate(lines)
         ]
+
+    def _meanwhile(self) -> list[str]:
+        return [f"meanwhile {_listed(self.meanwhile)}"] if self.meanwhile else []
 
     def _time(self) -> str:
         whole = NOT_KNOWN if self.seconds is None else f"about {duration(self.seconds)}"
@@ -107,9 +110,9 @@ def free_bytes(folder: Path) -> int:
 def duration(seconds: float) -> str:
     """Such as `12 s`, `35 minutes`, `2.4 hours`."""
     if seconds < 99.5:
-        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+        return f"{_two_digits(seconds)} s"
     minutes = seconds / 60
-    return f"{minutes:.0f} minutes" if minutes < 99.5 else f"{_two_digits(minutes / 60)} hours"
+    return f"{_two_digits(minutes)} minutes" if minutes < 99.5 else f"{_two_digits(minutes / 60)} hours"
 
 
 def size(num_bytes: float) -> str:
@@ -126,8 +129,8 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing if number == 1 else several}"
 
 
-def _two_digits(hours: float) -> str:
-    return f"{hours:.1f}" if hours < 9.95 else f"{hours:,.0f}"
+def _two_digits(number: float) -> str:
+    return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
 
 
 def _listed(files: Sequence[Written]) -> str:

@@ -26,7 +26,7 @@ PLAN = Plan(
         (3.21, "3.2 s"),
         (9.96, "10 s"),
         (99.4, "99 s"),
-        (100, "2 minutes"),
+        (100, "1.7 minutes"),
         (5900, "98 minutes"),
         (6000, "1.7 hours"),
         (3600 * 12.4, "12 hours"),
@@ -76,5 +76,8 @@ def test_the_disk_is_that_of_the_folder_to_be(tmp_path, monkeypatch):
     monkeypatch.setattr(plans, "free_bytes", lambda folder: 2_500_000)
     fits = replace(PLAN, folder=goal)
     assert f"disk    2 MB at most; 2.5 MB free in {goal}" in fits.lines()
-    assert f"disk    3 MB at most; 2.5 MB free in {goal}: TOO LITTLE" in replace(fits, beside=10**6).lines()
+    assert (
+        f"disk    3 MB at most; 2.5 MB free in {goal}: TOO LITTLE"
+        in replace(fits, meanwhile=[Written("b", 10**6)]).lines()
+    )
     assert not goal.exists()

@@ -25,7 +25,7 @@ from comedian.recipes.schema import check
 from comedian.recipes.stages import DistillRecipe
 from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
-from comedian.training.loop import finish, fit
+from comedian.training.loop import Stage, finish, fit
 from comedian.training.masks import draw_masks
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
@@ -99,9 +99,17 @@ def distill(
     Raises:
         InputError: a half is not in the bank or shorter than a window, or the start does not fit.
     """
+    start = start or Start()
+    stage = prepare(halves, bank, recipe, run, start)
+    with stage.epochs:
+        fit(stage, run)
+    finish(run, "distilled", stage.parts, recipe, halves, preset=preset, start=start, parents=[bank.path])
+
+
+def prepare(halves: Halves, bank: Bank, recipe: DistillRecipe, run: Run, start: Start) -> Stage:
+    """What there is to train; arguments and errors as `distill`'s."""
     check(recipe, "the recipe")
     torch.manual_seed(seed_of(run.seed, "start"))
-    start = start or Start()
     spatial = start.spatial(recipe.model, halves.geometry)
     temporal = TemporalTransformer(recipe.model)
     if recipe.copy_temporal:
@@ -118,10 +126,8 @@ def distill(
         batch_size=recipe.optim.batch_size,
         beside=lambda half, start: rows[half][start : start + num_frames : TUBELET_FRAMES],  # (L,)
     )
-    with epochs:
-        fit(STAGE, step, recipe.optim, recipe.optim.peak_lr(num_frames), epochs, run, step.after_iteration)
-    parts = {"spatial": spatial, "temporal": temporal, "projector": step.projector}
-    finish(run, "distilled", parts, recipe, halves, preset=preset, start=start, parents=[bank.path])
+    optim, parts = recipe.optim, {"spatial": spatial, "temporal": temporal, "projector": step.projector}
+    return Stage(STAGE, step, optim, optim.peak_lr(num_frames), epochs, parts, step.after_iteration)
 
 
 def _token_rows(bank: Bank, halves: Halves) -> Iterator[Tensor]:

@@ -4,6 +4,7 @@ Letters: n clips of an epoch, B clips of a batch in this process, T frames of a 
 """
 
 from collections.abc import Callable, Iterator
+from copy import copy
 
 import numpy as np
 import torch
@@ -62,6 +63,13 @@ class Epochs:
         self._loader = loader or ClipLoader(
             halves.files, num_frames, run.workers, run.device.type == "cuda"
         )
+
+    def of(self, batch_size: int) -> "Epochs":
+        """The same clips in batches of another size, decoded by the same threads."""
+        other = copy(self)
+        other._batch_size = batch_size
+        other.iterations = self.iterations * self._batch_size // batch_size
+        return other
 
     def __enter__(self) -> "Epochs":
         return self

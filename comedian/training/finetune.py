@@ -30,7 +30,7 @@ from comedian.spotting.sliding import SlidingSpotter
 from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
 from comedian.training.frozen import frozen_tokens
-from comedian.training.loop import finish, fit, save_result
+from comedian.training.loop import Stage, finish, fit, save_result
 from comedian.training.masks import draw_masks
 from comedian.training.pace import Around
 from comedian.training.run import Run
@@ -63,6 +63,11 @@ class FinetuneStep(nn.Module):
         self.recipe, self.spotter = recipe, spotter
         self.head_only = self.on_tokens = False
         self.best: dict = {"score": -1.0, "stage": "", "epoch": 0, "tensors": {}}
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """What is kept in the end, by the prefix of its tensors' names."""
+        return {name: getattr(self.spotter, name) for name in ("spatial", "temporal", "heads")}
 
     def choose_trained(self, stage: str) -> None:
         """Train what a stage trains."""
@@ -173,43 +178,54 @@ def finetune(
     Raises:
         InputError: a half is shorter than a window, or the start or the validation does not fit.
     """
-    if validation and validation.halves.geometry != halves.geometry:
-        what = f"the frames to validate on are {validation.halves.geometry}, those to train on are not"
-        raise InputError(what, validation.halves.files[0].path, "extract the frames alike")
-    check(recipe, "the recipe")
     start = start or Start()
-    if recipe.freeze and start.text is None:
-        remedy = "name weights with --init, such as timm:tf_efficientnet_lite0, or --set freeze=false"
-        raise InputError("a spatial transformer that has learnt nothing would be kept", remedy=remedy)
-    torch.manual_seed(seed_of(run.seed, "start"))
-    spotter, distilled = start_spotter(start, recipe, halves.geometry)
-    SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined
-    step = FinetuneStep(spotter, recipe)
-    parts = {"spatial": spotter.spatial, "temporal": spotter.temporal, "heads": spotter.heads}
-    result = "spotter", parts, recipe, halves
+    step, stages, targets = prepare(halves, actions, recipe, run, start, validation)
+    spotter = step.spotter
     about: dict[str, Any] = {"preset": preset, "start": start, "classes": recipe.classes}
-    keep = partial(save_result, run.so_far_path, *result, **about)
-    targets = [targets_of(file, some, recipe) for file, some in zip(halves.files, actions, strict=True)]
-    stages = plan(recipe, distilled)
+    keep = partial(save_result, run.so_far_path, "spotter", step.parts, recipe, halves, **about)
     reached = interrupted_stage(run.state_path) if run.resume else None
     for number, (name, optim) in enumerate(stages):
         if reached in {later for later, _ in stages[number + 1 :]}:
             continue
-        step.choose_trained(name)
         loader, judges = None, validation
         if name == FROZEN_STAGE:
             loader, judges = _on_tokens(step, halves, validation, run)
-        after_epoch = partial(_after_epoch, step, run, judges, keep)
-        _train(name, step, optim, halves, targets, run, after_epoch, _around(stages, number), loader)
+        told = partial(_after_epoch, step, run, judges, keep, name)
+        stage = stage_of(name, step, optim, halves, targets, run, loader)
+        with stage.epochs:
+            fit(stage, run, told, _around(stages, number))
     if step.best["tensors"]:
         spotter.load_state_dict(step.best["tensors"])
     if validation and recipe.choose_spot:
         spotter.spot = validation.choose(spotter, run.device)
     recipe = replace(recipe, spot=spotter.spot)
     curves = validation.judge(spotter, run.device, run.report).curves if validation else {}
-    finish(run, "spotter", parts, recipe, halves, **about, curves=curves)
+    finish(run, "spotter", step.parts, recipe, halves, **about, curves=curves)
     best = step.best
     return Best(best["score"], best["stage"], best["epoch"]) if best["tensors"] else None
+
+
+def prepare(
+    halves: Halves,
+    actions: Sequence[Sequence[Action]],
+    recipe: FinetuneRecipe,
+    run: Run,
+    start: Start,
+    validation: Validation | None,
+) -> tuple[FinetuneStep, list[tuple[str, OptimRecipe]], list[Targets]]:
+    """The network with its start, the stages that have epochs, the targets of each half; as `finetune`."""
+    if validation and validation.halves.geometry != halves.geometry:
+        what = f"the frames to validate on are {validation.halves.geometry}, those to train on are not"
+        raise InputError(what, validation.halves.files[0].path, "extract the frames alike")
+    check(recipe, "the recipe")
+    if recipe.freeze and start.text is None:
+        remedy = "name weights with --init, such as timm:tf_efficientnet_lite0, or --set freeze=false"
+        raise InputError("a spatial transformer that has learnt nothing would be kept", remedy=remedy)
+    torch.manual_seed(seed_of(run.seed, "start"))
+    spotter, distilled = start_spotter(start, recipe, halves.geometry)
+    SlidingSpotter(spotter, spotter.spot, run.device)  # refuses windows that could not be joined
+    targets = [targets_of(file, some, recipe) for file, some in zip(halves.files, actions, strict=True)]
+    return FinetuneStep(spotter, recipe), plan(recipe, distilled), targets
 
 
 def start_spotter(start: Start, recipe: FinetuneRecipe, geometry: Geometry) -> tuple[Spotter, bool]:
@@ -245,9 +261,8 @@ def plan(recipe: FinetuneRecipe, distilled: bool) -> list[tuple[str, OptimRecipe
 
 def _around(stages: Sequence[tuple[str, OptimRecipe]], number: int) -> Around:
     """What is before and after a stage; there are two at most."""
-    before, after = (
-        sum(optim.epochs for _, optim in some) for some in (stages[:number], stages[number + 1 :])
-    )
+    sides = stages[:number], stages[number + 1 :]
+    before, after = (sum(optim.epochs for _, optim in some) for some in sides)
     others = [name for name, _ in stages if name != stages[number][0]]
     cost = COSTS[others[0]] / COSTS[stages[number][0]] if others else 1.0
     return Around(before, after, cost)
@@ -265,18 +280,17 @@ def _on_tokens(
     return TokenLoader(views, recipe.model.num_frames), validation
 
 
-def _train(
+def stage_of(
     name: str,
     step: FinetuneStep,
     optim: OptimRecipe,
     halves: Halves,
     targets: Sequence[Targets],
     run: Run,
-    after_epoch: Callable[[str, int], dict],
-    around: Around,
-    loader: TokenLoader | None,
-) -> None:
-    """One of the stages, with an optimiser and a schedule of its own."""
+    loader: TokenLoader | None = None,
+) -> Stage:
+    """One of the stages, with an optimiser and a schedule of its own; a loader reads tokens."""
+    step.choose_trained(name)
     recipe, num_frames = step.recipe, step.recipe.model.num_frames
     grid = TUBELET_FRAMES if loader else 1  # frames from a possible start of a window to the next
     epochs = Epochs(
@@ -290,10 +304,8 @@ def _train(
         beside=lambda half, start: targets[half].of_window(start - start % grid, num_frames),
         loader=loader,
     )
-    with epochs:
-        peak, together = optim.peak_lr(num_frames), 2 if recipe.mixup_alpha > 0 else 1  # pairs are mixed
-        told = partial(after_epoch, name)
-        fit(name, step, optim, peak, epochs, run, after_epoch=told, together=together, around=around)
+    together = 2 if recipe.mixup_alpha > 0 else 1  # pairs are mixed
+    return Stage(name, step, optim, optim.peak_lr(num_frames), epochs, step.parts, together=together)
 
 
 def _after_epoch(

@@ -40,23 +40,51 @@ def frozen_tokens(
     the rest.
     """
     spatial = spatial.to(run.device).eval()
-    encoder, quick = _digest(spatial), fastest(spatial, run.device)
-    keys = [_keys(file, encoder, view, num_views) for file in halves.files]
+    quick, keys = fastest(spatial, run.device), _keys_of(halves, spatial, view, num_views)
     own = range(distributed.rank(), len(keys), distributed.world_size())
     for number, half in enumerate(own):
         run.report("encoding", number, len(own))
         file = halves.files[half]
-        places = {key: tokens_path(file.path, key) for key in keys[half]}
-        missing = [key for key, place in places.items() if not whole_tokens_file(place, key)]
+        missing = _missing(file, keys[half])
         name = f"{halves.name_of(half)}/{file.half}"
         draws = [_drawn(view, name, keys[half].index(key)) for key in missing]
         for key, features in zip(missing, _views(file, quick, draws, run.device), strict=True):
-            write_tokens(places[key], features, key)
+            write_tokens(tokens_path(file.path, key), features, key)
     distributed.gather_lists([])  # wait for the others
     return [
         [TokensFile(tokens_path(file.path, key)) for key in some]
         for file, some in zip(halves.files, keys, strict=True)
     ]
+
+
+def missing_views(
+    halves: Halves, spatial: SpatialEncoder, view: AugmentRecipe, num_views: int
+) -> list[int]:
+    """How many views of each half `frozen_tokens` would compute."""
+    keys = _keys_of(halves, spatial, view, num_views)
+    return [len(_missing(file, some)) for file, some in zip(halves.files, keys, strict=True)]
+
+
+def some_tokens(
+    file: FramesFile, spatial: SpatialEncoder, view: AugmentRecipe, num_views: int, device: torch.device
+) -> list[np.ndarray]:
+    """The features (L, D') of a half as it is and in so many random views; nothing is kept."""
+    spatial = spatial.to(device).eval()
+    draws = [_drawn(view, "", index) for index in range(num_views + 1)]
+    return _views(file, fastest(spatial, device), draws, device)
+
+
+def _missing(file: FramesFile, keys: Sequence[str]) -> list[str]:
+    """Those of the views of a half that do not lie beside its frames."""
+    return [key for key in keys if not whole_tokens_file(tokens_path(file.path, key), key)]
+
+
+def _keys_of(
+    halves: Halves, spatial: SpatialEncoder, view: AugmentRecipe, num_views: int
+) -> list[list[str]]:
+    """The keys of the views of each half."""
+    encoder = _digest(spatial)
+    return [_keys(file, encoder, view, num_views) for file in halves.files]
 
 
 def _drawn(view: AugmentRecipe, name: str, index: int) -> Draws | None:

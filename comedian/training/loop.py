@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -33,27 +33,39 @@ LARGEST_WEIGHT = torch.finfo(torch.float16).max  # beyond it a weight fits no ha
 STATE_ITERATIONS = 250  # a long epoch's state is kept this often: minutes of work, a second of writing
 
 
-def fit(
-    name: str,
-    step: nn.Module,
-    optim: OptimRecipe,
-    peak_lr: float,
-    epochs: Epochs,
-    run: Run,
-    after_iteration: Callable[[int, int], None] = lambda number, total: None,
-    after_epoch: Callable[[int], dict] = lambda epoch: {},
-    together: int = 1,
-    around: Around = ALONE,
-) -> None:
-    """Train `step`, a module whose forward(*batch, drawn) is the loss of clips of this process.
+class Stage(NamedTuple):
+    """What is trained, and how.
 
-    Args:
-        name: the stage's name, in progress, records, seeds and the state file.
-        step: it has the stage's `recipe`, which says the precision and guards the state file, and a method
+    Attributes:
+        name: in progress, records, seeds and the state file.
+        step: a module whose forward(*batch, drawn) is the loss of clips of this process. It has the stage's
+            `recipe`, which says the precision and guards the state file, and a method
             draw(clips of this process, generator) that lets chance decide for a batch.
         epochs: gives this process's batches.
-        together: neighbours in a batch that are passed in the same part of it.
+        parts: prefix of tensors' names -> module, of what is kept in the end.
         after_iteration: called with the number of the iteration just done and the total.
+        together: neighbours in a batch that are passed in the same part of it.
+    """
+
+    name: str
+    step: nn.Module
+    optim: OptimRecipe
+    peak_lr: float
+    epochs: Epochs
+    parts: dict[str, nn.Module]
+    after_iteration: Callable[[int, int], None] = lambda number, total: None
+    together: int = 1
+
+
+def fit(
+    stage: Stage,
+    run: Run,
+    after_epoch: Callable[[int], dict] = lambda epoch: {},
+    around: Around = ALONE,
+) -> None:
+    """Train a stage.
+
+    Args:
         after_epoch: called with the epoch just done; what it returns joins the epoch's record.
         around: the run's other stages.
 
@@ -61,6 +73,7 @@ def fit(
         InputError: the loss is not finite, weights have grown beyond use, or the state for resuming is
             damaged or of another run.
     """
+    name, step, optim, peak_lr, epochs, _, after_iteration, together = stage
     recipe: Any = step.recipe
     draw: Any = step.draw
     precision = autocast(run.device, recipe.precision)
@@ -88,7 +101,7 @@ def fit(
             rate = learning_rate(number, epochs.iterations, optim, peak_lr)
             drawn = draw(len(batch[0]), _seeded(run.seed, name, number))
             losses.append(backward(model, batch, drawn, parts, precision))
-            _descend(optimizer, rate, optim.clip_norm)
+            descend(optimizer, rate, optim.clip_norm)
             after_iteration(number, optim.epochs * epochs.iterations)
             watch.iteration(epoch, losses)
             if len(losses) % STATE_ITERATIONS == 0 and len(losses) < epochs.iterations:
@@ -124,7 +137,7 @@ def _seeded(*place: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(*place))
 
 
-def _descend(optimizer: torch.optim.Optimizer, rate: float, clip_norm: float) -> None:
+def descend(optimizer: torch.optim.Optimizer, rate: float, clip_norm: float) -> None:
     """One clipped step down the gradient, which is forgotten."""
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
     nn.utils.clip_grad_norm_(parameters, clip_norm)

@@ -21,7 +21,7 @@ from comedian.recipes.schema import check
 from comedian.recipes.stages import PretrainSpatialRecipe
 from comedian.training.drawn import Drawn, everyone
 from comedian.training.epochs import Epochs
-from comedian.training.loop import finish, fit
+from comedian.training.loop import Stage, finish, fit
 from comedian.training.run import Run
 from comedian.training.schedule import seed_of
 from comedian.weights.start import Start
@@ -86,9 +86,17 @@ def pretrain_spatial(
     Raises:
         InputError: the frames are too few for one batch, or the start does not fit.
     """
+    start = start or Start()
+    stage = prepare(halves, recipe, run, start)
+    with stage.epochs:
+        fit(stage, run)
+    finish(run, "spatial", stage.parts, recipe, halves, preset=preset, start=start)
+
+
+def prepare(halves: Halves, recipe: PretrainSpatialRecipe, run: Run, start: Start) -> Stage:
+    """What there is to train; arguments and errors as `pretrain_spatial`'s."""
     check(recipe, "the recipe")
     torch.manual_seed(seed_of(run.seed, "start"))
-    start = start or Start()
     step = MocoStep(start.spatial(recipe.model, halves.geometry), recipe)
     epochs = Epochs(
         halves,
@@ -99,8 +107,6 @@ def pretrain_spatial(
         per_game=recipe.clips_per_game,
         batch_size=recipe.optim.batch_size,
     )
-    optim, whole = recipe.optim, recipe.head_norm == "batch"  # which is of the whole batch
-    together = optim.batch_size if whole else 1
-    with epochs:
-        fit(STAGE, step, optim, optim.peak_lr(), epochs, run, step.after_iteration, together=together)
-    finish(run, "spatial", {"spatial": step.spatial}, recipe, halves, preset=preset, start=start)
+    optim, parts = recipe.optim, dict[str, nn.Module](spatial=step.spatial)
+    together = optim.batch_size if recipe.head_norm == "batch" else 1  # which is of the whole batch
+    return Stage(STAGE, step, optim, optim.peak_lr(), epochs, parts, step.after_iteration, together)

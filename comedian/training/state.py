@@ -57,10 +57,14 @@ def save_state(
         identity: what must be the same when the run goes on; recipes and plain values.
     """
     if distributed.rank() == 0:
-        state = {"format": FORMAT, **vars(place), "identity": dict(_flat(identity))}
-        state |= {"step": step.state_dict(), "optimizer": optimizer.state_dict()}
         with atomic_path(path) as temporary:
-            torch.save(state, temporary)
+            torch.save(state_of(place, identity, step, optimizer), temporary)
+
+
+def state_of(place: Place, identity: dict, step: nn.Module, optimizer: torch.optim.Optimizer) -> dict:
+    """What a state file holds; arguments as `save_state`'s."""
+    state = {"format": FORMAT, **vars(place), "identity": dict(_flat(identity))}
+    return state | {"step": step.state_dict(), "optimizer": optimizer.state_dict()}
 
 
 def restore(

@@ -85,11 +85,18 @@ def extraction_plan(
         memory=_memory(tried),
         folder=folder,
         written=[Written(counted(len(todo), "frames file"), of_files)],
-        beside=round(needed / max(len(todo), 1)) * min(workers, len(todo)),
+        meanwhile=_twice(needed, len(todo), workers),
         reads=f"{counted(len(todo), 'video')} ({size(bytes_read)})",
         trial=_trial(tried, spent),
         remarks=_remarks(todo),
     )
+
+
+def _twice(num_bytes: int, halves: int, workers: int) -> list[Written]:
+    """What is being written lies in a temporary file, too."""
+    together = min(halves, workers)
+    name = f"the latest {counted(together, 'half')} once more"
+    return [Written(name, round(num_bytes / halves * together))] if together else []
 
 
 def _readable(jobs: Sequence[Job], say: Callable[[str], None]) -> Iterator[_Todo]:

@@ -26,7 +26,7 @@ from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.resolve import resolve
 from comedian.training.distill import DistillStep
 from comedian.training.finetune import FinetuneStep
-from comedian.training.loop import _descend, autocast
+from comedian.training.loop import autocast, descend
 from comedian.training.optim import adamw
 from comedian.training.pretrain_spatial import MocoStep
 
@@ -134,7 +134,7 @@ def runner(step: Step, recipe, batch: int, plain: bool = False, compiled: bool =
         with autocast(DEVICE, recipe.precision):
             loss = module(*inputs, draw(batch, generator))
         loss.backward()
-        _descend(optimizer, 1e-4, 1.0)
+        descend(optimizer, 1e-4, 1.0)
         after_iteration(1, 1000)
 
     return train

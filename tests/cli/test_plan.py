@@ -1,5 +1,6 @@
 """--plan: a table on standard output in place of the run, and no file anywhere."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,80 @@ def test_of_spotting_saved_scores(run, tiny, tmp_path, scores):
     status, out, err = run(spot, tmp_path / "a.h5" if scores else Path("no.mkv"), *line, "--plan")
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert ("saved scores are only read" if scores else "no.mkv: no such file") in err
+
+
+@pytest.mark.parametrize("stage", ["pretrain-spatial", "distill", "finetune"])
+def test_of_training(run, words, tmp_path, stage):
+    main = import_module(f"cli.{stage.replace('-', '_')}").main
+    output = tmp_path / "out" / "a.safetensors"
+    status, out, err = run(main, *words(stage, output), "--plan", "--tensorboard", tmp_path / "curves")
+    assert (status, err, rows(out)) == (0, "", list(ROWS))
+    assert files_in(tmp_path) == []
+    assert not output.parent.exists()
+    assert "2 epochs of " in out
+    assert "on the CPU, float32: " in out
+
+
+def test_of_training_in_parts(run, words, tmp_path):
+    from cli.finetune import main
+
+    line = [word for word in words("finetune", tmp_path / "a.safetensors") if word != "--quiet"]
+    status, out, err = run(main, *line, "--plan", "--memory", "1002.5MB")
+    assert (status, rows(out)) == (0, list(ROWS))
+    assert "accumulate" in err
+    assert "about 1 GB by the shapes" in out
+    assert "no --valid, keeping the last epoch" in err
+    assert "next: spot" not in err
+    assert "by a short trial" not in err, "the plan says so"
+
+
+WRONG = {
+    "an empty list": ("games.txt", "names no game"),
+    "no such frames": ("no.h5", "no such file or folder"),
+    "frames that are cut short": ("cut.h5", "cut short"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("stage", ["pretrain-spatial", "distill", "finetune"])
+def test_of_training_on_what_is_wrong(run, words, tiny, broken, tmp_path, stage, case):
+    main, (name, what) = import_module(f"cli.{stage.replace('-', '_')}").main, WRONG[case]
+    (tmp_path / "games.txt").touch()
+    (tmp_path / "cut.h5").write_bytes(broken["cut_frames"].read_bytes())
+    line = words(stage, tmp_path / "a.safetensors")
+    status, out, err = run(main, tmp_path / name, *line[1:], "--plan")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert what in err
+
+
+def test_of_fine_tuning_without_labels(run, words, tmp_path):
+    from cli.finetune import main
+
+    line = words("finetune", tmp_path / "a.safetensors")
+    (tmp_path / "none").mkdir()
+    line[line.index("--labels") + 1] = str(tmp_path / "none")
+    status, out, err = run(main, *line, "--plan")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "label" in err
+
+
+def test_of_an_interrupted_run(train, tmp_path):
+    """Its state is no obstacle to a plan, and stays."""
+    state = tmp_path / "out" / "weights.safetensors.resume"
+    state.parent.mkdir()
+    state.write_bytes(b"a state")
+    status, out, _ = train("distill", "--plan")
+    assert (status, rows(out)) == (0, list(ROWS))
+    assert state.read_bytes() == b"a state"
+    assert train("distill")[0] == 1
+
+
+def test_where_there_is_no_room(run, words, tmp_path, monkeypatch):
+    from cli.pretrain_spatial import main
+    from comedian import plans
+
+    monkeypatch.setattr(plans, "free_bytes", lambda folder: 1000)
+    status, out, _ = run(main, *words("pretrain-spatial", tmp_path / "a.safetensors"), "--plan")
+    assert status == 0
+    assert "1 kB free in" in out
+    assert ": TOO LITTLE\n" in out

@@ -48,6 +48,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/training/finetune.py": ("finetune",),
     "comedian/training/memory.py": TRAINING,
     "comedian/training/outlook.py": ("finetune",),
+    "comedian/training/plans.py": TRAINING,
     "cli/_memory.py": TRAINING,
     "cli/_tally.py": ("nms",),
     "comedian/pages/thumbnails.py": ("draw-timeline",),

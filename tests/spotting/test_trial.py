@@ -49,7 +49,7 @@ def test_windows_are_counted(tiny, spotter):
     """Windows of 4 tokens slide by 2: 120 tokens of four halves of 30 s, so about 60 windows."""
     halves, _ = find_sources([tiny.frames])
     (steps,) = spotting_plan(halves, [spotter] * 2, spotter.spot, CPU).steps
-    assert steps == "4 halves, 2 minutes of video: 118 tokens, about 59 windows for 2 spotters"
+    assert steps == "4 halves, 2.0 minutes of video: 118 tokens, about 59 windows for 2 spotters"
 
 
 def test_nothing_to_do_is_a_plan_too(spotter):

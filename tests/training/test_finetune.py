@@ -48,10 +48,10 @@ def stages(monkeypatch):
     """What `fit` was given and made of each stage: name -> (optimiser's recipe, weights before, after)."""
     seen, real = {}, module.fit
 
-    def watched(name, step, optim, *others, **hooks):
-        before = weights(step)
-        real(name, step, optim, *others, **hooks)
-        seen[name] = optim, before, weights(step)
+    def watched(stage, *others):
+        before = weights(stage.step)
+        real(stage, *others)
+        seen[stage.name] = stage.optim, before, weights(stage.step)
 
     monkeypatch.setattr(module, "fit", watched)
     return seen

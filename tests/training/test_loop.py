@@ -12,7 +12,7 @@ from torch import nn
 from comedian.errors import InputError
 from comedian.recipes.stages import OptimRecipe
 from comedian.training import loop
-from comedian.training.loop import autocast, fit
+from comedian.training.loop import Stage, autocast, fit
 from comedian.training.optim import adamw
 from comedian.training.schedule import learning_rate
 from comedian.training.state import interrupted_stage
@@ -57,7 +57,9 @@ def toy_batches(epoch, first=0):
 
 def fit_toy(run, step=None, name="toy", optim=OPTIM, steps=STEPS, batches=toy_batches, **hooks):
     step = step or Toy()
-    fit(name, step, optim, PEAK, SimpleNamespace(iterations=steps, batches=batches), run, **hooks)
+    of_stage = {key: hooks.pop(key) for key in ("after_iteration",) if key in hooks}
+    epochs = SimpleNamespace(iterations=steps, batches=batches)
+    fit(Stage(name, step, optim, PEAK, epochs, {}, **of_stage), run, **hooks)
     return step
 
 

@@ -7,7 +7,7 @@ from comedian.models.spotter import Spotter
 from comedian.recipes.resolve import resolve
 from comedian.training.accumulate import backward, parts_of
 from comedian.training.finetune import FinetuneStep
-from comedian.training.loop import _descend, autocast
+from comedian.training.loop import autocast, descend
 from comedian.training.memory import need
 from comedian.training.optim import adamw
 from tests.training.stages import generator
@@ -33,7 +33,7 @@ def iteration():
     def run(parts):
         drawn = step.draw(WINDOWS, generator())
         backward(step, batch, drawn, parts_of(WINDOWS, parts, together=2), precision)
-        _descend(optimizer, 1e-4, 1.0)
+        descend(optimizer, 1e-4, 1.0)
 
     run(1)
     return recipe, run

@@ -27,7 +27,7 @@ def test_the_bytes_are_those_of_the_run(tiny, tmp_path):
     jobs = jobs_of(tiny.videos, tmp_path / "out")
     found = extraction_plan(jobs, RECIPE, tmp_path / "out", workers=2)
     assert not (tmp_path / "out").exists()
-    assert "steps   4 halves to extract, 2 minutes of video" in found.lines()
+    assert "steps   4 halves to extract, 2.0 minutes of video" in found.lines()
     assert found.seconds > 0
     list(extract_all(jobs, RECIPE, 1))
     (written,) = found.written
@@ -41,7 +41,7 @@ def test_what_is_done_is_left_out(tiny, tmp_path):
     found = extraction_plan(jobs, RECIPE, tmp_path)
     assert found.steps == ["1 half to extract, 30 s of video", "3 halves done already"]
     assert extraction_plan(jobs, RECIPE, tmp_path, force=True).steps == [
-        "4 halves to extract, 2 minutes of video"
+        "4 halves to extract, 2.0 minutes of video"
     ]
     list(extract_all(jobs, RECIPE, 1))
     nothing = extraction_plan(jobs, RECIPE, tmp_path)
