@@ -25,7 +25,7 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install install-cpu recipe demo ablation bench faults docs pictures test clean
+.PHONY: help install install-cpu recipe demo ablation bench faults docs pictures test test-bounds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
@@ -135,6 +135,16 @@ test: $(STAMP) ## lint and test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+TORCH_BACKEND ?= cpu
+PYTHONS       ?= 3.11 3.12 3.13
+
+test-bounds: $(VENV)/.installed-bounds ## a part of the suite with the lowest and the highest versions pyproject allows
+	$(BIN)/python -m tests.bounds "$(TORCH_BACKEND)" $(PYTHONS)
+
+$(VENV)/.installed-bounds: $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bounds]'
+	touch $@
 
 clean: ## remove what was built, except .venv
 	rm -rf build *.egg-info .pytest_cache .ruff_cache .mypy_cache

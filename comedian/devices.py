@@ -7,7 +7,8 @@ them (`comedian.training.precision`), everything else stays with float32.
 """
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -63,6 +64,24 @@ def cpu_has_bf16() -> bool:
             if name.strip() in ("flags", "Features"):
                 return not CPU_BF16.isdisjoint(flags.split())
     return False
+
+
+@contextmanager
+def rough_products(device: torch.device) -> Iterator[None]:
+    """Within a block float32 products are TF32 on cards that have it, from 8.0 on.
+
+    Its 10 bits are enough for pixels, which have 8. It holds for the whole process, of which one thread
+    starts what a card computes. A CPU's products stay as they are.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def describe(asked: str, device: torch.device, precision: str = "auto", why: str | None = None) -> str:

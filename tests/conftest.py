@@ -5,6 +5,7 @@ commands read, write, refuse and repeat, not that they learn.
 """
 
 import json
+import signal
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -39,6 +40,13 @@ class Tiny:
     list: Path  # of both games
     labels: Path  # folder of labels, by game
     model_flags: tuple[str, ...]  # --set … that describe the network of the weights
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_arrive():
+    """Ctrl-C reaches what is tested, also where a shell has it ignored: in the background, behind nohup."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

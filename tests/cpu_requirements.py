@@ -7,9 +7,20 @@ import tomllib
 from pathlib import Path
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-ELSEWHERE = ("torch", "faiss-gpu")  # torchvision, too
+TORCH = "torch"  # torchvision, too
+CUDA = "faiss-gpu"
 
-for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]:
-    if not line.startswith(ELSEWHERE):
-        always = line.startswith("faiss-cpu")  # its marker says where it is the only choice
-        print(line.split(";")[0] if always else line)
+
+def requirements() -> list[str]:
+    """All of pyproject's, with those of tests, for a CPU."""
+    stated = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    # faiss-cpu's marker says where it is the only choice
+    return [
+        line.split(";")[0] if line.startswith("faiss-cpu") else line
+        for line in stated
+        if not line.startswith(CUDA)
+    ]
+
+
+if __name__ == "__main__":
+    print(*(line for line in requirements() if not line.startswith(TORCH)), sep="\n")

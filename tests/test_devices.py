@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from comedian.devices import describe, has_bf16, pick_device
+from comedian.devices import describe, has_bf16, pick_device, rough_products
 from comedian.errors import InputError
 
 WHEEL = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
@@ -105,3 +105,21 @@ def test_cards_left_alone_are_named(machine):
     said = describe("auto", pick_device("auto"))
     assert said.startswith("on the CPU, float32; torch ")
     assert said.endswith("has no code for GTX 1080 (compute capability 6.1)")
+
+
+@pytest.mark.parametrize("before", ["highest", "medium"])
+def test_products_are_rough_on_a_card_within_the_block_alone(before):
+    told = torch.get_float32_matmul_precision
+    was = told()
+    torch.set_float32_matmul_precision(before)
+    try:
+        with rough_products(torch.device("cpu")):
+            assert told() == before
+        with pytest.raises(ValueError, match="broken"), rough_products(torch.device("cuda")):
+            raise ValueError("broken")
+        assert told() == before
+        with rough_products(torch.device("cuda")):
+            assert told() == "high"
+        assert told() == before
+    finally:
+        torch.set_float32_matmul_precision(was)

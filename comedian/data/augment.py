@@ -25,6 +25,7 @@ from torch import Tensor
 
 from comedian import distributed
 from comedian.data.transfer import carried
+from comedian.devices import rough_products
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.model import MEAN, STD
 
@@ -124,7 +125,7 @@ def apply(frames: Tensor, draws: Draws, size: tuple[int, int], mean=MEAN, std=ST
     views = torch.empty((num_clips, 3, num_frames, *size), device=frames.device)
     step = max(1, CHUNK_FRAMES.get(frames.device.type, 64) // num_frames)
     parts = [slice(start, start + step) for start in range(0, num_clips, step)]
-    with torch.autocast(frames.device.type, enabled=False):
+    with torch.autocast(frames.device.type, enabled=False), rough_products(frames.device):
         plans = [_plan(draws[part], frames.shape[2:4], size) for part in parts]
         luma, plans = carried((LUMA, plans), frames.device)
         for part, plan in zip(parts, plans, strict=True):

@@ -20,6 +20,7 @@ from comedian.data.augment import to_input
 from comedian.formats.checkpoint import load_checkpoint
 from comedian.losses import attention
 from comedian.losses.sce import sce_loss, sce_loss_queue, targets
+from comedian.models import packed
 from comedian.recipes.augment import AugmentRecipe
 from comedian.recipes.stages import SpotRecipe
 from comedian.spotting import encode
@@ -78,7 +79,7 @@ def stage_of(device: torch.device) -> Iterator[Asked | None]:
     with (
         mock.patch.object(torch, "save", lambda value, *to: save(tree_map(_copied, value), *to)),
         mock.patch.object(encode, "ThreadPoolExecutor", Inline),
-        mock.patch.object(encode, "packed", lambda module: module),
+        mock.patch.object(packed, "packed", lambda module: module),
         pretended_card() as asked,
     ):
         try:

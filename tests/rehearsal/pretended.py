@@ -52,6 +52,7 @@ NO_KERNEL = {
     aten.detach.default,
     aten._unsafe_view.default,
 }
+PRODUCTS = {aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default}
 INDEXED = {
     aten.index.Tensor,
     aten.index_put.default,
@@ -98,6 +99,7 @@ class Asked:
     kernels: Counter = field(default_factory=Counter)
     waits: Counter = field(default_factory=Counter)  # waiting copies are among them
     copies: Counter = field(default_factory=Counter)
+    rough: Counter = field(default_factory=Counter)  # products that a real card would do in TF32
 
     def totals(self) -> tuple[int, int, int]:
         """Kernels, waits, copies so far."""
@@ -157,6 +159,8 @@ class _Operations(TorchDispatchMode):
             self.asked.waits[f"{QUESTIONS[func]} {_place()}"] += 1
         if func in INDEXED and any(x is not None and x.dtype == torch.bool for x in args[1]):
             self.asked.waits[f"mask as index {_place()}"] += 1
+        if func in PRODUCTS and torch.get_float32_matmul_precision() != "highest":
+            self.asked.rough[_place()] += 1
         if not func.is_view and func not in NO_KERNEL:
             self.asked.kernels[str(func)] += 1
 
