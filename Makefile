@@ -13,6 +13,12 @@ LAUNCH ?=
 TRAIN   := $(DATA)/train.txt
 VALID   := $(DATA)/valid.txt
 TEST    := $(DATA)/test.txt
+# One value for all steps, or one for each: BATCH="distill=16 finetune=32", SET="model.depth=6 finetune.mask_share=0".
+BATCH   ?=
+EPOCHS  ?=
+SET     ?=
+MEMORY  ?=
+# MEMORY=24GB passes batches in parts that fit.
 EXTRACT ?=
 TEACHER ?= $(WORK)/spatial.safetensors
 BANK    ?= --teacher "$(TEACHER)"
@@ -25,14 +31,15 @@ PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: help install install-cpu recipe demo ablation bench faults docs pictures test test-bounds clean
+.PHONY: help install install-cpu recipe check-recipe plan demo ablation bench faults docs pictures test test-bounds clean
 
 help: ## list the targets
-	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 14
 	@echo
 	@echo 'recipe: make recipe DATA=… WORK=… MODEL=vivit-tiny SEED=0 LAUNCH="torchrun --nproc-per-node 8 --no-python"'
 	@echo 'DATA holds games in SoccerNet'"'"'s layout and train.txt, valid.txt, test.txt (one game a line);'
-	@echo 'neither path holds spaces, games may. Stopped, the same command goes on.'
+	@echo 'neither path holds spaces, games may. Stopped, the same command goes on. BATCH, EPOCHS, SET and MEMORY change'
+	@echo 'steps: BATCH=16, EPOCHS="distill=50 finetune=10", SET="model.depth=6 finetune.mask_share=0", MEMORY=24GB.'
 
 install: $(STAMP) ## make .venv and install into it
 
@@ -55,23 +62,59 @@ install-cpu: ## make .venv without CUDA's libraries (1.5 GB in place of 7.4)
 # a step that was stopped goes on. `say` prints when a step began.
 
 say = @printf '\n[%s] %s\n' "$$(date +%T)" "$(1)"
-train = $(LAUNCH) $(BIN)/$(1) "$(TRAIN)" --root "$(WORK)/frames" --recipe $(MODEL) --seed $(SEED) -o "$@" $(if $(wildcard $@.resume),--resume)
 VALIDATE := $(if $(wildcard $(VALID)),--valid "$(VALID)")
 
-recipe: $(WORK)/test.json ## extract, pretrain, build the bank, distill, fine-tune, spot and score
-	cat "$<"
+# What BATCH, EPOCHS and SET say for the step $(1): a word for it, else one for all.
+STEPS    := pretrain-spatial distill finetune
+for_all   = $(foreach word,$(2),$(if $(findstring =,$(word)),,$(word)))
+given     = $(lastword $(for_all) $(patsubst $(1)=%,%,$(filter $(1)=%,$(2))))
+option    = $(if $(call given,$(1),$(3)),$(2) $(call given,$(1),$(3)))
+settings  = $(filter-out $(STEPS:=.%),$(SET)) $(patsubst $(1).%,%,$(filter $(1).%,$(SET)))
+changes   = $(call option,$(1),--batch-size,$(BATCH)) $(call option,$(1),--epochs,$(EPOCHS)) \
+    $(foreach setting,$(settings),--set '$(setting)') $(if $(MEMORY),--memory $(MEMORY))
+
+resumed   = $(if $(wildcard $(1).resume),--resume)
+train     = $(LAUNCH) $(BIN)/$(1) "$(TRAIN)" --root "$(WORK)/frames" --recipe $(MODEL) --seed $(SEED) \
+    -o "$(WORK)/$(2).safetensors" $(call changes,$(1)) $(call resumed,$(WORK)/$(2).safetensors)
+extract   = $(BIN)/extract-frames $(1) --root "$(DATA)" -o "$(WORK)/frames" $(EXTRACT)
+pretrain  = $(call train,pretrain-spatial,spatial)
+distill   = $(call train,distill,distilled) --bank "$(WORK)/bank.h5" --init "$(WORK)/spatial.safetensors"
+finetune  = $(call train,finetune,spotter) --labels "$(DATA)" --init "$(WORK)/distilled.safetensors" $(VALIDATE)
+spot      = $(LAUNCH) $(BIN)/spot "$(TEST)" --root "$(WORK)/frames" --model "$(WORK)/spotter.safetensors" \
+    --scores "$(WORK)/test.scores.h5" -o "$(WORK)/test.jsonl"
+
+recipe: $(STAMP) ## extract, pretrain, build the bank, distill, fine-tune, spot and score
+	@[ -f "$(WORK)/test.json" ] || $(MAKE) --no-print-directory check-recipe
+	@$(MAKE) --no-print-directory "$(WORK)/test.json"
+	cat "$(WORK)/test.json"
+
+check-recipe: $(STAMP) ## what would stop the recipe, all at once, before its first hour
+	$(call say,check-recipe)
+	@$(BIN)/comedian check-recipe "$(TRAIN)" $(VALIDATE) --test "$(TEST)" --root "$(DATA)" --work "$(WORK)" \
+	    --recipe $(MODEL) $(BATCH:%=--batch-size '%') $(EPOCHS:%=--epochs '%') $(SET:%=--set '%') \
+	    $(if $(MEMORY),--memory $(MEMORY)) --launch '$(LAUNCH)' --bank '$(BANK)' $(EXTRACT)
+
+# Each command as the recipe runs it, with --plan. What needs a file that is not there yet says so.
+planned = @printf '\n%s\n' "$(1)"; $(if $(wildcard $(2)),$(3) --plan,echo 'not known before $(2) is there')
+
+plan: $(STAMP) ## what is left of the recipe: steps, time by trials of seconds, memory, disk; writes nothing
+	$(call planned,extract-frames,$(TRAIN),$(call extract,"$(TRAIN)" $(if $(VALIDATE),"$(VALID)") "$(TEST)"))
+	$(call planned,step 1: pretrain-spatial,$(WORK)/train.frames,$(pretrain))
+	$(call planned,step 2: distill,$(WORK)/bank.h5,$(distill))
+	$(call planned,step 3: finetune,$(WORK)/distilled.safetensors,$(finetune))
+	$(call planned,spot,$(WORK)/spotter.safetensors,$(spot))
 
 $(WORK)/%.frames: $(DATA)/%.txt $(STAMP)
 	$(call say,extract-frames $<)
 	mkdir -p "$(WORK)"
-	$(BIN)/extract-frames "$<" --root "$(DATA)" -o "$(WORK)/frames" $(EXTRACT) > "$@"
+	$(call extract,"$<") > "$@"
 
 $(DATA)/%.txt:
 	@echo "$@: no such list; write one game a line, or name another folder with DATA=" >&2; false
 
 $(WORK)/spatial.safetensors: $(WORK)/train.frames
 	$(call say,step 1: pretrain-spatial)
-	$(call train,pretrain-spatial)
+	$(pretrain)
 
 $(WORK)/bank.h5: $(WORK)/spatial.safetensors
 	$(call say,build-bank)
@@ -79,15 +122,15 @@ $(WORK)/bank.h5: $(WORK)/spatial.safetensors
 
 $(WORK)/distilled.safetensors: $(WORK)/bank.h5
 	$(call say,step 2: distill)
-	$(call train,distill) --bank "$<" --init "$(WORK)/spatial.safetensors"
+	$(distill)
 
 $(WORK)/spotter.safetensors: $(WORK)/distilled.safetensors $(if $(VALIDATE),$(WORK)/valid.frames)
 	$(call say,step 3: finetune)
-	$(call train,finetune) --labels "$(DATA)" --init "$<" $(VALIDATE)
+	$(finetune)
 
 $(WORK)/test.jsonl: $(WORK)/spotter.safetensors $(WORK)/test.frames
 	$(call say,spot)
-	$(LAUNCH) $(BIN)/spot "$(TEST)" --root "$(WORK)/frames" --model "$<" --scores "$(WORK)/test.scores.h5" -o "$@"
+	$(spot)
 
 $(WORK)/test.json: $(WORK)/test.jsonl
 	$(BIN)/nms --soft "$<" | $(BIN)/evaluate --labels "$(DATA)" --games "$(TEST)" --metrics tight,loose -o "$@"

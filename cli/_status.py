@@ -21,6 +21,7 @@ FITS = {  # what takes less memory, by command; training takes a smaller batch
     "evaluate": "score fewer games at once",
     "tune-nms": "give scores of fewer games",
     "check-data": "check fewer files at once",
+    "comedian check-recipe": "end other programs",
     "comedian info": "end other programs",
     "comedian diff": "end other programs",
     "convert-spots": "convert fewer spots at once",

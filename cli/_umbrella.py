@@ -25,6 +25,7 @@ COMMANDS = {
 WITHIN = {  # programs of other projects have these names: they run as `comedian NAME` only
     "info": "what a file is, who made it and from what",
     "diff": "how two files of one kind differ",
+    "check-recipe": "what would stop the full recipe, before its first hour",
     "completion": "a script by which bash, zsh or fish completes all of these",
 }
 

@@ -90,11 +90,13 @@ def test_a_later_bank_wins(lines, options):
 
 def test_make_and_python_lines(lines, options):
     """Variables that the Makefile has, options that build-bank has, tests that exist."""
-    (made,) = (words for words in lines if words[0] == "make")
-    variables = dict(word.split("=", 1) for word in made[2:])
     makefile = (ROOT / "Makefile").read_text()
-    assert f"\n{made[1]}:" in makefile
-    assert all(re.search(rf"^{name}\s*\?=", makefile, re.MULTILINE) for name in variables)
+    made = [words for words in lines if words[0] == "make"]
+    assert [words[1] for words in made] == ["check-recipe", "plan", "recipe"]
+    for _, target, *words in made:
+        variables = dict(word.split("=", 1) for word in words)
+        assert f"\n{target}:" in makefile
+        assert all(re.search(rf"^{name}\s*\?=", makefile, re.MULTILINE) for name in variables)
     options(["build-bank", "train.txt", *shlex.split(variables["BANK"]), "-o", "bank.h5"])
     (ran,) = (words for words in lines if words[0] == "python")
     assert ran[1:3] == ["-m", "pytest"]

@@ -39,6 +39,7 @@ class Wanted:
         features_fps: rows a second of feature files.
         fps: frames a second of the evaluation.
         decode: look at every picture, not only at times and headers.
+        window_seconds: of the recipe; None is the default recipe's.
     """
 
     labels: Path | None = None
@@ -49,6 +50,7 @@ class Wanted:
     features_fps: float = 1.0
     fps: int = FPS
     decode: bool = False
+    window_seconds: float | None = None
 
 
 class Check:
@@ -60,7 +62,7 @@ class Check:
 
     def __init__(self, wanted: Wanted | None = None, report: Report = silent):
         self.wanted, self._report = wanted or Wanted(), report
-        self._media = Media(self.wanted.decode, self.wanted.features_fps)
+        self._media = Media(self.wanted.decode, self.wanted.features_fps, self.wanted.window_seconds)
         self._labelled = Labelled(self._media, self.wanted.labels, self.wanted.fps)
         self._names: dict[str | Path, Counter] = {}  # of the classes of spots, by file
 

@@ -59,12 +59,14 @@ class Media:
     Attributes:
         decode: every picture and row, not only times and headers.
         features_fps: rows a second that build-bank is told of feature files.
+        window_seconds: of the recipe; None is the default recipe's.
         seen: the halves that could be opened, in order.
         looked: how many files were looked at, by kind.
     """
 
     decode: bool = False
     features_fps: float = 1.0
+    window_seconds: float | None = None
     seen: list[Seen] = field(default_factory=list)
     looked: Counter = field(default_factory=Counter)
     _first: FramesFile | None = None
@@ -166,11 +168,11 @@ class Media:
     def short(self, training: Iterable[Seen]) -> Iterator[Finding]:
         """Halves that are shorter than a window, of which some are meant for training."""
         meant = {half.path for half in training}
+        own = self.window_seconds
+        window, whose = (WINDOW_SECONDS, "default recipe") if own is None else (own, "recipe")
         for half in self.seen:
-            if half.end_seconds < WINDOW_SECONDS:
-                what = (
-                    f"lasts {half.end_seconds:.0f} s, a window of the default recipe {WINDOW_SECONDS:.0f} s"
-                )
+            if half.end_seconds < window:
+                what = f"lasts {half.end_seconds:.0f} s, a window of the {whose} {window:.0f} s"
                 tokens = max(2, int(half.end_seconds) // 2)
                 remedy = f"train with shorter windows: finetune --set model.num_tokens={tokens}"
                 yield Finding(half.path, what, remedy, hurts=half.path in meant)

@@ -144,7 +144,7 @@ def find_games(
         if source.suffix == ".txt" and source.is_file():
             base = Path(root) if root is not None else source.parent
             for name in read_list(source):
-                games += _listed_games(base / name, name, suffixes, source, prefer)
+                games += listed_games(base / name, name, suffixes, source, prefer)
         elif source.is_dir():
             games += _games_under(source, suffixes, prefer)
         elif not source.exists():
@@ -158,9 +158,14 @@ def find_games(
     return games
 
 
-def _listed_games(
-    path: Path, name: str, suffixes: frozenset[str], source: Path, prefer: str | None
+def listed_games(
+    path: Path, name: str, suffixes: frozenset[str], source: Path, prefer: str | None = None
 ) -> list[Game]:
+    """The games of one line of a list: `name`, which lies at `path`; arguments and errors as `find_games`.
+
+    Args:
+        source: the list, for messages.
+    """
     games = _games_in(path, name, suffixes, prefer) if path.is_dir() else []
     games = games or _listed_file(path, name, suffixes)
     if not games:

@@ -85,7 +85,7 @@ def fit_in(
     Raises:
         InputError: not even the smallest part with recomputation fits.
     """
-    names = _optims(recipe)
+    names = used_optims(recipe)
 
     def choices(again: bool) -> dict[str, _Choice]:
         needs = {name: need(recipe, frame, name, half, again, bank) for name in names}
@@ -133,7 +133,13 @@ def need(
     return Need(weights * BY_PARAMETER + frames + beside.fixed, clip + beside.clip)
 
 
-def _optims(recipe: Any) -> list[str]:
+def weights_of(model: ModelRecipe) -> int:
+    """Numbers of both transformers."""
+    networks = _networks(model, False)
+    return networks.spatial_weights + networks.temporal_weights
+
+
+def used_optims(recipe: Any) -> list[str]:
     """Names of the optimisers of a stage that are used."""
     if getattr(recipe, "freeze", False):
         return ["frozen", "full"] if recipe.unfrozen_epochs else ["frozen"]
