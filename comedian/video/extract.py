@@ -1,14 +1,11 @@
 """Extract the frames of many videos: one frames file each, several at once."""
 
-import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, MutableSequence, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +20,9 @@ from comedian.recipes.frames import FramesRecipe
 from comedian.video.parallel import own_cores, sample_apart
 from comedian.video.period import length_of
 from comedian.video.sample import probe
-from comedian.video.workers import obey_parent, signals_held
+from comedian.video.workers import results_of
 
 REPORT = "COMEDIAN_TRACEBACK=1 shows where; please report it"
-POLL_SECONDS = 0.1  # between looks at how far the workers are
 _shares: MutableSequence[float] = []  # in a worker: how far each job is, shared with the parent
 _is_working = False  # in a worker: whether there is something to clean up
 
@@ -147,34 +143,27 @@ def extract_all(
     Args:
         report: gets the share of all videos that is done, 0 to 1, several times a second.
     """
-    if not jobs:
-        return
-    context = multiprocessing.get_context("fork")
-    shares, pids = context.Array("d", len(jobs), lock=False), context.SimpleQueue()
     workers = workers or own_cores()
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _become_worker, (shares, pids))
-    each = max(1, workers // len(jobs))
-    futures: list[Future] = []
-    try:
-        with signals_held():
-            futures += [pool.submit(_work, *item, recipe, force, each) for item in enumerate(jobs)]
-        for future in futures:
-            while not wait([future], POLL_SECONDS).done:
-                report(sum(shares) / len(jobs))
-            yield future.result()
-    except BrokenProcessPool:
-        raise InputError(
-            "a worker was killed, perhaps for want of memory", None, "lower --workers"
-        ) from None
-    finally:
-        if not all(future.done() for future in futures):
-            _interrupt(pids)
-        pool.shutdown(cancel_futures=True)
+    each = max(1, workers // max(1, len(jobs)))
+    if min(workers, len(jobs)) <= 1:  # this process is worker enough, and there already
+        for number, job in enumerate(jobs):
+            yield _outcome(
+                job, recipe, force, lambda share, n=number: report((n + share) / len(jobs)), each
+            )
+        return
+    shares = RawArray("d", len(jobs))
+    yield from results_of(
+        _work,
+        [(*item, recipe, force, each) for item in enumerate(jobs)],
+        workers,
+        poll=lambda: report(sum(shares) / len(jobs)),
+        setup=partial(_share, shares),
+        on_terminate=_stop,
+    )
 
 
 def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: int) -> Outcome:
-    """In a worker: extract one half; a video that fails becomes an outcome, an interrupt the end."""
-
+    """In a worker: extract one half; an interrupt is the end."""
     global _is_working
     _is_working = True
 
@@ -182,40 +171,42 @@ def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: i
         _shares[number] = share
 
     try:
+        outcome = _outcome(job, recipe, force, report, processes)
+    except SystemExit:
+        os._exit(1)  # everything is cleaned up
+    _is_working = False
+    return outcome
+
+
+def _outcome(
+    job: Job, recipe: FramesRecipe, force: bool, report: Callable[[float], None], processes: int
+) -> Outcome:
+    """Extract one half; a video that fails becomes an outcome."""
+    try:
         outcome = extract(job, recipe, force, report, processes)
     except InputError as error:
         outcome = Outcome(job, error=str(error))
     except OSError as error:
         outcome = Outcome(job, error=f"{error.filename or job.target}: {error.strerror or error}")
-    except SystemExit:
-        os._exit(1)  # everything is cleaned up; the pool would only catch it and go on
     except Exception as error:  # whatever it is, the others go on
         if os.environ.get("COMEDIAN_TRACEBACK"):
             raise
         outcome = Outcome(job, error=str(InputError(f"{type(error).__name__}: {error}", job.video, REPORT)))
-    _is_working = False
     report(1.0)
     return outcome
 
 
-def _become_worker(shares, pids) -> None:
+def _share(shares: MutableSequence[float]) -> None:
+    """In a worker, at its start: take what it shares with the parent."""
     global _shares
     _shares = shares
-    obey_parent(_stop)
-    pids.put(os.getpid())
 
 
 def _stop(signum, frame) -> None:
-    """Clean up and end; at once, without a word of the pool's, where nothing was begun."""
+    """Clean up and end; at once where nothing was begun."""
     if not _is_working:
         os._exit(1)
     sys.exit(1)
-
-
-def _interrupt(pids) -> None:
-    while not pids.empty():
-        with suppress(ProcessLookupError):
-            os.kill(pids.get(), signal.SIGTERM)
 
 
 def _reported(

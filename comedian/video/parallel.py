@@ -1,15 +1,16 @@
 """Sample one video with several processes: each decodes stretches of it, from a keyframe on."""
 
 import math
-import multiprocessing
 import os
 import signal
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from itertools import islice
-from mmap import mmap
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,13 @@ from comedian.recipes.frames import FramesRecipe
 from comedian.video.decode import clock_of, open_video, seek_before
 from comedian.video.period import slots_of, too_late
 from comedian.video.sample import ALL_SLOTS, sample_frames, sample_stretch
-from comedian.video.workers import obey_parent, signals_held
+from comedian.video.workers import CONTEXT, begin, obey_parent
 
 # A stretch costs a seek, which short ones would feel, and is kept until its turn comes.
 SHORTEST_SECONDS = 10.0
+HELPER_SECONDS = (
+    30.0  # of video for each process, which takes as long to begin as 50 seconds of 224p on a core
+)
 LARGEST_BYTES = 1 << 25  # a minute of 398x224 at 2 frames a second
 Video = tuple[str | Path, float, tuple[int, int], str]  # path, fps, size, sampling
 DESK_FRAMES = 8  # that a helper hands over at once, in memory it shares with its parent
@@ -107,6 +111,9 @@ def _stretches(
         last = seek_before(container, stream, clock, int((clock.promised_end or 0.0) * fps))
         end = 0 if last is None else clock.slot(last) + 1  # what headers promise may be years
         begin, end = wanted[0], int(min(end, wanted[1]))
+        processes = min(processes, int((end - begin) / fps / HELPER_SECONDS))
+        if processes < 2:
+            return []
         length = min(max(round((end - begin) / processes), shortest), longest)
         places = range(begin + length, end, length)
         keyframes = (seek_before(container, stream, clock, slot) for slot in places)
@@ -119,26 +126,21 @@ def _decoded(
     video: tuple, stretches: list[tuple[int, float]], processes: int
 ) -> Generator[tuple | None, None, None]:
     """The frames of each stretch in turn, None where one process must decode all from there on."""
-    context = multiprocessing.get_context("fork")
     width, height = video[2]
     helpers, links, desks = [], [], []
     try:
         for number in range(min(processes, len(stretches))):
-            link, other_end = context.Pipe()
-            desk = np.frombuffer(mmap(-1, 3 * DESK_FRAMES * width * height), np.uint8)
-            desk = desk.reshape(DESK_FRAMES, height, width, 3)
-            work = (link, other_end, desk, video, stretches[number::processes])
-            helpers.append(context.Process(target=_help, args=work, daemon=True))
-            with signals_held():
-                helpers[-1].start()
+            link, other_end = CONTEXT.Pipe()
+            desk = RawArray("B", 3 * DESK_FRAMES * width * height)
+            helpers.append(begin(_help, other_end, desk, video, stretches[number::processes], daemon=True))
             other_end.close()
             links.append(link)
-            desks.append(desk)
+            desks.append(_pictures(desk, width, height))
         for number in range(len(stretches)):
             yield from _received(links[number % processes], desks[number % processes], video[0])
     finally:
         for helper in helpers:
-            helper.terminate()
+            helper.kill()  # it has nothing to clean up
             helper.join()
         for link in links:
             link.close()
@@ -156,15 +158,20 @@ def _received(link, desk: np.ndarray, path: str | Path) -> Generator[tuple | Non
         yield None
 
 
-def _help(link, own_end, desk: np.ndarray, video: tuple, stretches: list[tuple[int, float]]) -> None:
+def _pictures(desk: Any, width: int, height: int) -> np.ndarray:
+    """The frames on a desk, uint8 (DESK_FRAMES, H, W, 3)."""
+    return np.frombuffer(desk, np.uint8).reshape(DESK_FRAMES, height, width, 3)
+
+
+def _help(own_end: Connection, memory: Any, video: tuple, stretches: list[tuple[int, float]]) -> None:
     """In a process of its own: decode stretches, and lay each on the desk when its turn comes.
 
     For each go the seconds of what lies there; then nothing at its end, or None where it cannot be told.
     When nobody listens any more, because the parent was killed, the link fails; that is the end.
     """
     obey_parent(signal.SIG_DFL)
-    link.close()
     path, fps, size, sampling = video
+    desk = _pictures(memory, *size)
     with suppress(BrokenPipeError, EOFError):
         for slots in stretches:
             try:

@@ -2,11 +2,8 @@
 
 import heapq
 import math
-import multiprocessing
 import resource
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +15,10 @@ from comedian.formats.frames import encoded
 from comedian.plans import Plan, Timed, Written, counted, duration, size
 from comedian.recipes.frames import FramesRecipe
 from comedian.video.extract import Job, done_already, duration_of
-from comedian.video.parallel import SHORTEST_SECONDS, cores
+from comedian.video.parallel import HELPER_SECONDS, cores
 from comedian.video.period import slots_of
 from comedian.video.sample import ALL_SLOTS, can_enter, sample_frames
-from comedian.video.workers import obey_parent, signals_held
+from comedian.video.workers import results_of
 
 TRIAL_SECONDS = 3.0  # of each worker
 BESIDE_A_FRAME = 16  # bytes of its time and its place in the file
@@ -117,16 +114,13 @@ def _try(todo: Sequence[_Todo], recipe: FramesRecipe, halves: int, each: int) ->
     ]
     if not places:
         return []
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(len(places), context, obey_parent, (signal.SIG_DFL,)) as pool:
-        with signals_held():
-            futures = [pool.submit(_decode, one.job, one.seconds, place, recipe) for one, place in places]
-        return [found for future in futures if (found := future.result()).frames]
+    items = [(one.job, one.seconds, place, recipe) for one, place in places]
+    return [found for found in results_of(_decode, items, len(items)) if found.frames]
 
 
 def _is_long(one: _Todo, each: int) -> bool:
     """Whether several workers would share it."""
-    return (one.seconds or 0.0) >= each * SHORTEST_SECONDS
+    return (one.seconds or 0.0) >= each * HELPER_SECONDS
 
 
 def _decode(job: Job, seconds: float | None, place: float, recipe: FramesRecipe) -> _Tried:

@@ -19,6 +19,7 @@ from comedian.video import extract
 from comedian.video.extract import extract_all, plan
 from comedian.video.sample import sample_frames
 from tests.make_video import encode, number_in, steady
+from tests.workers import done_here
 
 ROOT = Path(__file__).parents[2]
 MATCHES = ROOT / "tests" / "data" / "matches"
@@ -250,6 +251,7 @@ def test_whatever_goes_wrong_with_one_video_the_others_go_on(videos, tmp_path, c
 
     monkeypatch.delenv("COMEDIAN_TRACEBACK", raising=False)
     monkeypatch.setattr(extract, "probe", probe)
+    monkeypatch.setattr(extract, "results_of", done_here)
     status, out, err = run(capfd, videos / "hole.mkv", videos / "c.mp4", "-o", tmp_path)
     assert (status, out) == (1, [str(tmp_path / "c.h5")])
     assert err == [

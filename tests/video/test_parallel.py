@@ -26,6 +26,7 @@ from comedian.video.parallel import sample_apart
 from comedian.video.sample import sample_frames, sample_stretch
 from tests.make_video import encode
 from tests.video.test_sample import OPEN_GOP, SIZE, VIDEOS, steady
+from tests.workers import done_here
 
 SPLIT = ["h264.mp4", "h264.mkv", "open-gop.mkv", "open-gop.mp4", "hevc.mp4", "hevc.mkv", "variable.mkv"]
 WHOLE = ["h264-at-7s.ts", "mpeg4.avi"]
@@ -44,6 +45,7 @@ def videos(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch):
     monkeypatch.setattr(parallel, "SHORTEST_SECONDS", 1.2)
+    monkeypatch.setattr(parallel, "HELPER_SECONDS", 1.2)
     monkeypatch.setattr(parallel, "LARGEST_BYTES", 9 * 3 * math.prod(SIZE))
 
 
@@ -77,13 +79,15 @@ def test_containers_that_can_be_entered_are_split(videos, name):
         assert sample_stretch(videos[name], slots, Fraction(2), SIZE, "screen")
 
 
-def test_stretches_are_neither_short_nor_large_and_begin_with_keyframes(videos):
+def test_stretches_are_neither_short_nor_large_and_begin_with_keyframes(videos, monkeypatch):
     path = videos["h264.mkv"]  # 6 s, keyframes at 0, 0.64, 1.28 ... 3.84, 4.48 and 5.48
     assert parallel._stretches(path, 2, SIZE, "screen", processes=2) == [(0, 6), (6, math.inf)]
     assert parallel._stretches(path, 2, SIZE, "screen", processes=16)[:2] == [(0, 3), (3, 6)]
     assert parallel._stretches(path, 7, SIZE, "screen", processes=2)[:2] == [(0, 9), (9, 18)]
     assert parallel._stretches(path, 8, SIZE, "screen", processes=2) == []
     assert parallel._stretches(path, 3, SIZE, "screen", processes=16)[-2:] == [(12, 14), (14, math.inf)]
+    monkeypatch.setattr(parallel, "HELPER_SECONDS", 3.1)
+    assert parallel._stretches(path, 3, SIZE, "screen", processes=16) == [], "one process is done by then"
 
 
 def test_damage_is_told_once_and_holds_no_other_frames(videos, tmp_path):
@@ -126,6 +130,7 @@ def test_spare_workers_share_a_video(videos, tmp_path, monkeypatch):
     for name in ("h264.mkv", "hevc.mp4"):
         shutil.copy(videos[name], tmp_path / "in" / name)
     files = []
+    monkeypatch.setattr(extract, "results_of", done_here)
     for workers, each in ((1, 1), (4, 2)):
         monkeypatch.setattr(extract, "sample_apart", lambda *video, period, each=each: only(each, *video))
         jobs = plan(find_games([tmp_path / "in"], VIDEO_SUFFIXES), tmp_path / str(workers))
@@ -139,11 +144,12 @@ def test_spare_workers_share_a_video(videos, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 def test_the_end_of_a_command_ends_its_helpers(tmp_path, signum):
-    words = [MATCH, "-o", tmp_path, "--size", "64x36", "--fps", "400", "--workers", "2"]
+    videos = [MATCH, shutil.copy(MATCH, tmp_path / "2_224p.mkv")]
+    words = [*videos, "-o", tmp_path, "--size", "64x36", "--fps", "400", "--workers", "4"]
     command = [sys.executable, COMMAND, *map(str, words)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
-    wait_until(lambda: len(group_of(process.pid)) == 4)  # itself, a worker, two helpers
-    worker = group_of(process.pid)[1] if signum == signal.SIGKILL else process.pid
+    wait_until(lambda: len(group_of(process.pid)) == 8)  # and Python's tracker, two workers, their helpers
+    worker = group_of(process.pid)[2] if signum == signal.SIGKILL else process.pid
     os.kill(worker, signum)
     process.communicate(timeout=30)
     wait_until(lambda: not group_of(process.pid))
