@@ -73,7 +73,8 @@ def results_of(
         for wanted in range(len(items)):
             while wanted not in done:
                 poll()
-                for link in wait(list(busy), POLL_SECONDS):
+                ready = wait(list(busy), POLL_SECONDS)
+                for link in [one for one in busy if one in ready]:
                     place, process = busy[link]
                     done[place] = _reply(link)
                     if following := next(waiting, None):
@@ -115,12 +116,13 @@ def _serve(link: Connection, work: Callable, setup: Callable | None, on_terminat
     with suppress(EOFError, OSError):  # the parent closed the link, or is gone
         while True:
             item = link.recv()
+            result, failed = None, None
             try:
-                reply = work(*item), None
+                result = work(*item)
             except Exception as error:
                 error.add_note(traceback.format_exc())
-                reply = None, error
-            link.send(reply)
+                failed = error
+            link.send((result, failed))
 
 
 def _send(link: Connection, item: tuple) -> None:
