@@ -147,9 +147,7 @@ def extract_all(
     each = max(1, workers // max(1, len(jobs)))
     if min(workers, len(jobs)) <= 1:  # this process is worker enough, and there already
         for number, job in enumerate(jobs):
-            yield _outcome(
-                job, recipe, force, lambda share, n=number: report((n + share) / len(jobs)), each
-            )
+            yield _outcome(job, recipe, force, partial(_report_part, report, number, len(jobs)), each)
         return
     shares = RawArray("d", len(jobs))
     yield from results_of(
@@ -160,6 +158,10 @@ def extract_all(
         setup=partial(_share, shares),
         on_terminate=_stop,
     )
+
+
+def _report_part(report: Callable[[float], None], done: int, of: int, share: float) -> None:
+    report((done + share) / of)
 
 
 def _work(number: int, job: Job, recipe: FramesRecipe, force: bool, processes: int) -> Outcome:
