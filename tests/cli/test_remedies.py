@@ -56,6 +56,7 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/video/cutting.py": ("cut-clips",),
     "comedian/video/remux.py": ("cut-clips",),
     "comedian/video/extract.py": ("extract-frames",),
+    "comedian/video/workers.py": ("extract-frames",),
     "comedian/weights/hub.py": ("spot",),
     "comedian/weights/quantise.py": ("export-model",),
     "cli/_suppression.py": ("nms",),
