@@ -55,7 +55,6 @@ REACH = {  # file whose messages name options -> the commands that can print the
     "comedian/video/clips.py": ("cut-clips",),
     "comedian/video/cutting.py": ("cut-clips",),
     "comedian/video/remux.py": ("cut-clips",),
-    "comedian/video/extract.py": ("extract-frames",),
     "comedian/video/workers.py": ("extract-frames",),
     "comedian/weights/hub.py": ("spot",),
     "comedian/weights/quantise.py": ("export-model",),
