@@ -12,8 +12,9 @@ CUDA = "faiss-gpu"
 
 
 def requirements() -> list[str]:
-    """All of pyproject's, with those of tests, for a CPU."""
-    stated = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    """All of pyproject's, with those of tests and of the demo, for a CPU."""
+    extras = PROJECT["optional-dependencies"]
+    stated = PROJECT["dependencies"] + extras["test"] + extras["demo"]
     # faiss-cpu's marker says where it is the only choice
     return [
         line.split(";")[0] if line.startswith("faiss-cpu") else line

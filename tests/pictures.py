@@ -1,4 +1,4 @@
-"""The pictures of the tutorial, made by the commands from the demo's spotter and a match: `make pictures`.
+"""The pictures of the tutorial, made by the commands from a spotter and a match: `make pictures`.
 
     python -m tests.pictures SPOTTER FOLDER
 

@@ -80,10 +80,9 @@ def test_a_cpu_needs_no_package_for_cuda():
     assert not names & {"torch", "torchvision", "faiss-gpu"}
     readme = (ROOT / "README.md").read_text()
     (told,) = re.findall(r"pip install (faiss-cpu .*)", readme)
-    test_tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
-        "test"
-    ]
-    assert set(told.split()) == names - {re.match(r"[\w-]+", tool)[0] for tool in test_tools}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    beside = {re.match(r"[\w-]+", tool)[0] for tool in extras["test"] + extras["demo"]}
+    assert set(told.split()) == names - beside
 
 
 @pytest.mark.parametrize(

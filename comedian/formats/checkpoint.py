@@ -15,8 +15,9 @@ from safetensors import SafetensorError, safe_open
 from comedian.errors import InputError
 from comedian.formats.atomic import atomic_path
 from comedian.formats.frames import Geometry
+from comedian.recipes.frames import FramesRecipe
 from comedian.recipes.model import MEAN, STD, ModelRecipe, check_classes
-from comedian.recipes.ranges import Fraction, Number, Seconds, UpTo1
+from comedian.recipes.ranges import Fraction, Number, Quality, Seconds, UpTo1
 from comedian.recipes.schema import checked, made, table
 from comedian.recipes.stages import STAGES, SpotRecipe
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor  # a header is read without torch
 
 FORMAT = "comedian weights"
+JPEG_QUALITY = "jpeg_quality"  # beside the recipe of step 3: of the frames files, 0 where they are raw
 VERSION = 2  # since 2 the class head is `heads.classes`, before it was `temporal.head`
 AGAIN = "make it again"
 MAKER = {"spatial": "pretrain-spatial", "distilled": "distill", "spotter": "finetune"}  # kind -> command
@@ -60,6 +62,17 @@ class Header:
 
     def __post_init__(self):
         check_classes(self.classes)
+
+    @property
+    def jpeg_quality(self) -> int:
+        """Of the frames that a frozen spatial encoder was trained beside; 0 where it does not matter.
+
+        An encoder that was not trained itself tells a JPEG from a video's picture.
+        """
+        if not self.recipe.get("freeze"):
+            return 0
+        kept = self.recipe.get(JPEG_QUALITY, FramesRecipe.quality)
+        return int(checked(JPEG_QUALITY, kept, Quality, None, AGAIN))
 
     @property
     def spot(self) -> SpotRecipe:

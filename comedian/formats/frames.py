@@ -7,7 +7,7 @@ float64 (N) the frames' presentation times. A blob is a JPEG (quality 90, 4:2:0)
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
@@ -24,7 +24,7 @@ from comedian.formats.hdf5 import Kind, attributes_of, new_hdf5, open_hdf5, read
 from comedian.formats.naming import half_number, text_of
 from comedian.formats.periods import Period
 from comedian.recipes.frames import FramesRecipe
-from comedian.recipes.ranges import HalfNumber, Number, Pixels, Rate
+from comedian.recipes.ranges import HalfNumber, Number, Pixels, Quality, Rate
 
 KIND = Kind("frames file", "comedian frames", 1, "extract-frames")
 ENCODINGS = ("jpeg", "raw")
@@ -94,6 +94,7 @@ def write_frames(
                 width=size[0],
                 height=size[1],
                 encoding=encoding,
+                quality=quality,
                 sampling=sampling,
                 video=text_of(os.path.abspath(video)),
                 video_bytes=_size_of(video),
@@ -125,6 +126,7 @@ class Attributes:
     video_bytes: int = UNKNOWN_BYTES
     damage: str = ""
     provenance: str = "{}"
+    quality: Quality = FramesRecipe.quality
 
 
 class FramesFile:
@@ -132,6 +134,7 @@ class FramesFile:
 
     Attributes:
         path, fps, width, height, encoding, sampling: as written.
+        jpeg_quality: of its JPEGs; 0 of raw frames.
         video: absolute path of the video the frames come from.
         half: by the video's name; as written where that says none.
         period: where the half lies in the video, if that holds several.
@@ -208,6 +211,7 @@ class FramesFile:
         found = attributes_of(file, Attributes, self.path, KIND.maker)
         self.fps, self.width, self.height = found.fps, found.width, found.height
         self.encoding, self.sampling = found.encoding, found.sampling
+        self.jpeg_quality = found.quality if found.encoding == "jpeg" else 0
         self.video, self.video_bytes = found.video, found.video_bytes
         self.half = half_number(self.video, found.half)
         begin, end = found.video_start_ms, found.video_end_ms
@@ -269,6 +273,12 @@ def encoded(rgb: np.ndarray, encoding: str, quality: int) -> bytes:
         return rgb.tobytes()
     blob: bytes = simplejpeg.encode_jpeg(rgb, quality, colorsubsampling="420")
     return blob
+
+
+def as_kept(frames: Iterable[tuple[float, np.ndarray]], quality: int) -> Iterator[tuple[float, np.ndarray]]:
+    """Frames of a video, (seconds, uint8 (H, W, 3)), as a frames file of such JPEGs would give them."""
+    for seconds, rgb in frames:
+        yield seconds, simplejpeg.decode_jpeg(encoded(rgb, "jpeg", quality))
 
 
 def _write_all(spool: RawIOBase, blob: bytes) -> None:

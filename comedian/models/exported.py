@@ -28,7 +28,7 @@ class ExportedSpotter(Spotter):
         self.recipe, self.classes = header.model, header.classes
         self.offset_reach_seconds = header.offset_reach_seconds
         self.geometry, self.mean, self.std = header.geometry, header.mean, header.std
-        self.spot = header.spot
+        self.spot, self.jpeg_quality = header.spot, header.jpeg_quality
         self.spatial = _Spatial(header.model, _Part(exported.spatial, path))
         self._temporal = _Part(exported.temporal, path)
         self.eval()

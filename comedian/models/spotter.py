@@ -30,10 +30,12 @@ class Spotter(nn.Module):
         geometry: the stored frames it was trained on, before the resize; None before training.
         mean, std: normalisation of pixels in 0..1, one number for all channels.
         spot: how its windows slide over a half.
+        jpeg_quality: of the JPEGs that pictures of videos are made first, as it knows them; 0 for none.
     """
 
     geometry: Geometry | None = None
     spot = SpotRecipe()
+    jpeg_quality = 0
     mean, std = MEAN, STD
 
     def __init__(self, recipe: ModelRecipe, classes: Sequence[str], offset_reach_seconds: float = 0.0):

@@ -23,4 +23,5 @@ Real = Annotated[float, Meta(ge=0, le=1e6)]  # not negative, and finite
 Temperature = Annotated[float, Meta(ge=1e-4, le=1e6)]  # below, a softmax overflows
 Signed = Annotated[float, Meta(ge=-1e6, le=1e6)]
 HalfTurn = Annotated[float, Meta(ge=0, le=0.5)]
+Quality = Annotated[int, Meta(ge=0, le=100)]  # of JPEG; 0 is none
 Precision = Literal["auto", "bf16", "fp32"]  # "auto": as `training.precision.settled` decides

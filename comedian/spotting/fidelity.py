@@ -25,7 +25,7 @@ from comedian.models.spotter import Spotter
 from comedian.progress import Report, silent
 from comedian.spotting.halves import Source, check_frames, find_sources, frames_of
 from comedian.spotting.sliding import tubelets_of
-from comedian.spotting.sources import join_halves, score_sources
+from comedian.spotting.sources import as_known, join_halves, score_sources
 from comedian.spotting.spots import to_spots
 from comedian.spotting.suppress import suppress
 
@@ -131,5 +131,6 @@ def _chunks(sources: Sequence[Source], spotter: Spotter, say: Say) -> Iterator[n
     """All tubelets of some halves, uint8 (N, 2, H, W, 3)."""
     for source in sources:
         check_frames(source, spotter.trained_on)
-        for _, frames in tubelets_of(frames_of(source, spotter.trained_on, say=say), CHUNK):
+        seen = as_known(frames_of(source, spotter.trained_on, say=say), source, spotter)
+        for _, frames in tubelets_of(seen, CHUNK):
             yield frames

@@ -10,7 +10,7 @@ import torch
 
 from comedian import distributed
 from comedian.errors import InputError
-from comedian.formats.frames import Geometry
+from comedian.formats.frames import Geometry, as_kept
 from comedian.formats.scores import Scores, ScoresFile
 from comedian.models.exported import ExportedSpotter
 from comedian.models.spotter import Spotter
@@ -105,8 +105,18 @@ def score_source(
 ) -> Iterator[Scores]:
     """Decode in the background and score one half, run by run of final scores."""
     decoding = _decoding((source, spotters[0].trained_on, decoders(device)), begun)
-    frames, start_ms = decoding.frames(say), source.period and source.period.start_ms
+    start_ms = source.period and source.period.start_ms
+    frames = as_known(decoding.frames(say), source, spotters[0])
     return score_stream(frames, spotters, spot, device, source.video, source.half, start_ms)
+
+
+def as_known(
+    frames: Iterator[tuple[float, np.ndarray]], source: Source, spotter: Spotter
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Frames of a half (seconds, uint8 (H, W, 3)) as the spotter's training saw them: JPEGs, if it must."""
+    if source.frames or not spotter.jpeg_quality:
+        return frames
+    return as_kept(frames, spotter.jpeg_quality)
 
 
 def score_video(

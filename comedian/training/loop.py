@@ -13,7 +13,7 @@ from comedian import distributed
 from comedian.data.halves import Halves
 from comedian.devices import has_bf16
 from comedian.errors import InputError
-from comedian.formats.checkpoint import Header, save_checkpoint
+from comedian.formats.checkpoint import JPEG_QUALITY, Header, save_checkpoint
 from comedian.formats.provenance import provenance
 from comedian.models.recompute import recompute
 from comedian.recipes.ranges import Precision
@@ -197,6 +197,8 @@ def save_result(
     if distributed.rank() != 0:
         return
     resolved = {"preset": preset, **asdict(recipe)}
+    if kind == "spotter":
+        resolved[JPEG_QUALITY] = halves.files[0].jpeg_quality
     header = Header(
         kind=kind,
         model=recipe.model,

@@ -130,7 +130,7 @@ def spotter_of(checkpoint: Checkpoint) -> Spotter:
         lambda: Spotter(header.model, header.classes, header.offset_reach_seconds), checkpoint.tensors, path
     )
     spotter.geometry, spotter.mean, spotter.std = header.geometry, header.mean, header.std
-    spotter.spot = header.spot
+    spotter.spot, spotter.jpeg_quality = header.spot, header.jpeg_quality
     return spotter
 
 

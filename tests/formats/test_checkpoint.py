@@ -55,6 +55,21 @@ def test_round_trip(path):
         assert torch.equal(checkpoint.tensors[name], tensor)
 
 
+def test_a_frozen_encoder_knows_jpegs():
+    """Those of older files were of the usual quality."""
+    for recipe, quality in (
+        ({"jpeg_quality": 70}, 0),
+        ({"freeze": False, "jpeg_quality": 70}, 0),
+        ({"freeze": True, "jpeg_quality": 70}, 70),
+        ({"freeze": True, "jpeg_quality": 0}, 0),
+        ({"freeze": True}, 90),
+    ):
+        assert replace(HEADER, recipe=recipe).jpeg_quality == quality
+    for value in (101, "90"):
+        with pytest.raises(InputError, match="jpeg_quality must be"):
+            _ = replace(HEADER, recipe={"freeze": True, "jpeg_quality": value}).jpeg_quality
+
+
 def test_the_header_is_plain_json_that_other_programs_read(path):
     with safe_open(path, framework="numpy") as file:
         values = {name: json.loads(text) for name, text in file.metadata().items()}

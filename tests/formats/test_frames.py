@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from comedian.errors import InputError
-from comedian.formats.frames import FramesFile, whole_frames_file, write_frames
+from comedian.formats.frames import FramesFile, as_kept, whole_frames_file, write_frames
 from comedian.video.workers import results_of
 
 SIZE = WIDTH, HEIGHT = 50, 30
@@ -52,6 +52,24 @@ def test_jpeg_frames_come_back_closely_and_small(tmp_path):
     write(tmp_path / "low.h5", images, encoding="jpeg", quality=20)
     rough = np.abs(FramesFile(tmp_path / "low.h5").read(range(9)).astype(int) - images)
     assert rough.mean() > errors.mean()
+
+
+def test_frames_of_a_video_become_what_a_file_would_give(tmp_path):
+    images = pictures(3)
+    for quality in (90, 20):
+        write(tmp_path / "a.h5", images, encoding="jpeg", quality=quality)
+        file = FramesFile(tmp_path / "a.h5")
+        assert file.jpeg_quality == quality
+        times, found = zip(
+            *as_kept(((k / 2, image) for k, image in enumerate(images)), quality), strict=True
+        )
+        assert times == (0.0, 0.5, 1.0)
+        assert np.array_equal(np.stack(found), file.read(range(3)))
+    with h5py.File(tmp_path / "a.h5", "r+") as older:
+        del older.attrs["quality"]
+    assert FramesFile(tmp_path / "a.h5").jpeg_quality == 90
+    write(tmp_path / "raw.h5", images)
+    assert FramesFile(tmp_path / "raw.h5").jpeg_quality == 0
 
 
 def test_what_was_told_is_kept(tmp_path):

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from comedian.errors import InputError
+from comedian.formats.frames import write_frames
 from comedian.formats.scores import Scores, ScoresFile, write_scores
 from comedian.spotting import halves as module
 from comedian.spotting import sources
-from comedian.spotting.halves import find_sources
+from comedian.spotting.halves import find_sources, frames_of
 from comedian.spotting.sources import (
     average_saved,
     join_halves,
@@ -65,6 +66,21 @@ def test_runs_of_scores_join_to_what_score_video_gives(tiny):
     assert seen[-1][1] == 1
 
 
+def test_a_video_gives_what_its_jpegs_would_where_a_frozen_encoder_knows_those(tiny, tmp_path):
+    spotter = load_spotter(tiny.spotter)
+    geometry, quality = spotter.trained_on, 30
+    (source,), _ = find_sources([tiny.video])
+    size = geometry.width, geometry.height
+    about = {"video": tiny.video, "half": 1, "sampling": geometry.sampling, "provenance": "{}"}
+    how = {"fps": geometry.fps, "size": size, "quality": quality, **about}
+    write_frames(tmp_path / "1_224p.h5", frames_of(source, geometry), **how)
+    as_it_is = score_video(tiny.video, [spotter])
+    spotter.jpeg_quality = quality
+    of_video, of_frames = (score_video(path, [spotter]) for path in (tiny.video, tmp_path / "1_224p.h5"))
+    np.testing.assert_array_equal(of_video.probabilities, of_frames.probabilities)
+    assert not np.array_equal(of_video.probabilities, as_it_is.probabilities)
+
+
 def test_score_video_takes_one_file(tiny):
     with pytest.raises(InputError, match="A 1 - 0 B: is a folder; name one video or frames file"):
         score_video(tiny.video.parent, [load_spotter(tiny.spotter)])
@@ -86,7 +102,7 @@ def test_a_gpu_is_fed_by_all_cores(tiny, monkeypatch):
     asked = {}
 
     monkeypatch.setattr(module, "sample_apart", lambda path, **options: asked.update(options) or iter(()))
-    monkeypatch.setattr(sources, "cores", lambda: 16)
+    monkeypatch.setattr(sources, "own_cores", lambda: 16)
     spotter = load_spotter(tiny.spotter)
     (half,), _ = find_sources([tiny.video])
     for device, processes in (("cpu", 1), ("cuda", 16)):

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from comedian.data.augment import to_input
 from comedian.errors import InputError
+from comedian.formats.checkpoint import read_header
 from comedian.models.spatial import build_spatial
 from comedian.recipes.stages import OptimRecipe
 from comedian.training import frozen as module
@@ -152,3 +153,17 @@ def test_an_encoder_that_has_learnt_nothing_is_not_kept(inputs, a_run):
     halves = open_halves(inputs)
     with pytest.raises(InputError, match="has learnt nothing would be kept; name weights with --init"):
         finetune(halves, some_actions(halves), FROZEN, a_run())
+
+
+def test_a_spotter_knows_the_jpegs_it_was_trained_on(inputs, a_run):
+    """Frozen, pictures of videos are made such JPEGs first; else they are not."""
+    halves = open_halves(inputs)
+    halves.files[0].jpeg_quality = 70
+    for freeze, quality in ((True, 70), (False, 0)):
+        run = a_run()
+        start = Start(str(inputs / "distilled.safetensors"))
+        recipe = replace(FROZEN, freeze=freeze, frozen_views=0)
+        finetune(halves, some_actions(halves), recipe, run, start)
+        header = read_header(run.output)
+        assert header.recipe["jpeg_quality"] == 70
+        assert (header.jpeg_quality, load_spotter(run.output).jpeg_quality) == (quality, quality)
