@@ -25,6 +25,7 @@ SILENCE = "COMEDIAN_SILENCE_SECONDS"  # in the environment, to change it
 JOIN_SECONDS = 600.0  # in which all processes come: they import from network file systems
 OWN_NOTICE_SECONDS = 1.0  # in which the main thread may meet the loss by itself
 LAST_SECONDS = 20.0  # in which it cleans up
+DAY_SECONDS = 86_400  # the longest silence: Linux takes no probe later than after 32,767 seconds
 FAREWELL = b"."
 PLACE = "comedian lines"  # in the store: port and key of the first process
 KEY_BYTES, RANK = 16, struct.Struct("!I")
@@ -149,7 +150,7 @@ def _probed(line: socket.socket) -> socket.socket:
     """A line whose other end is asked for a sign of life; none in `SILENCE_SECONDS` breaks it."""
     line.settimeout(None)
     line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    seconds = float(os.environ.get(SILENCE, SILENCE_SECONDS))
+    seconds = _silence_seconds()
     idle, interval = max(1, math.ceil(seconds / 3)), max(1, int(seconds / 9))
     idle_option = "TCP_KEEPALIVE" if hasattr(socket, "TCP_KEEPALIVE") else "TCP_KEEPIDLE"  # macOS, others
     probes = {idle_option: idle, "TCP_KEEPINTVL": interval}
@@ -158,6 +159,17 @@ def _probed(line: socket.socket) -> socket.socket:
         if hasattr(socket, name):
             line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return line
+
+
+def _silence_seconds() -> float:
+    """How long a machine may say nothing, as the environment has it."""
+    text = os.environ.get(SILENCE, str(SILENCE_SECONDS))
+    with suppress(ValueError):
+        if 1 <= (seconds := float(text)) <= DAY_SECONDS:
+            return seconds
+    raise InputError(
+        f"{text!r} are no seconds between 1 and {DAY_SECONDS:,}", SILENCE, "give 45, or unset it"
+    )
 
 
 def _watch(lines: list, wire: socket.socket, over: threading.Event, lost: threading.Event) -> None:

@@ -16,7 +16,7 @@ from tests.hosts import can_be_made, two_hosts
 
 ROOT = Path(__file__).parents[1]
 PROCESS = """
-import sys, time
+import signal, sys, time
 from comedian import machines
 
 class Store(dict):
@@ -25,6 +25,9 @@ class Store(dict):
 store = Store({machines.PLACE: sys.argv[1]})
 try:
     with machines.in_touch(1, 2, store):
+        if "deaf" in sys.argv:
+            machines.LAST_SECONDS = 0.2
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         print("in touch", flush=True)
         time.sleep(float(sys.argv[2]))
 except machines.ProcessLost as loss:
@@ -172,6 +175,26 @@ def test_silence_is_so_long(monkeypatch, seconds, probes):
         names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
         found = tuple(line.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names)
     assert found == probes
+
+
+@pytest.mark.parametrize("text", ["soon", "", "0", "-1", "nan", "inf", "86401"])
+def test_a_silence_that_is_none_is_told(monkeypatch, text):
+    monkeypatch.setenv(machines.SILENCE, text)
+    with (
+        socket.socket() as line,
+        pytest.raises(InputError, match=f"^{machines.SILENCE}: '{text}' are no seconds"),
+    ):
+        machines._probed(line)
+
+
+def test_a_main_thread_that_nothing_reaches_is_ended(first, second):
+    """As one that waits in CUDA's library: no signal, no connection."""
+    first(lambda: time.sleep(1))
+    other = second(60, "deaf")
+    assert other.stdout.readline() == "in touch\n"
+    machines._left_open[-1].shutdown(socket.SHUT_RDWR)
+    assert other.communicate(timeout=30) == ("", "comedian: another process was lost\n")
+    assert other.returncode == 1
 
 
 @pytest.mark.skipif(not can_be_made(), reason="no right to make network namespaces, or no iproute2")
