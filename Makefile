@@ -94,15 +94,15 @@ check-recipe: $(STAMP) ## what would stop the recipe, all at once, before its fi
 	    --recipe $(MODEL) $(BATCH:%=--batch-size '%') $(EPOCHS:%=--epochs '%') $(SET:%=--set '%') \
 	    $(if $(MEMORY),--memory $(MEMORY)) --launch '$(LAUNCH)' --bank '$(BANK)' $(EXTRACT)
 
-# Each command as the recipe runs it, with --plan. What needs a file that is not there yet says so.
-planned = @printf '\n%s\n' "$(1)"; $(if $(wildcard $(2)),$(3) --plan,echo 'not known before $(2) is there')
+# Each command as the recipe runs it, with --plan; frames, bank and weights need not be there yet.
+planned = @printf '\n%s\n' "$(1)"; $(2) --plan
 
 plan: $(STAMP) ## what is left of the recipe: steps, time by trials of seconds, memory, disk; writes nothing
-	$(call planned,extract-frames,$(TRAIN),$(call extract,"$(TRAIN)" $(if $(VALIDATE),"$(VALID)") "$(TEST)"))
-	$(call planned,step 1: pretrain-spatial,$(WORK)/train.frames,$(pretrain))
-	$(call planned,step 2: distill,$(WORK)/bank.h5,$(distill))
-	$(call planned,step 3: finetune,$(WORK)/distilled.safetensors,$(finetune))
-	$(call planned,spot,$(WORK)/spotter.safetensors,$(spot))
+	$(call planned,extract-frames,$(call extract,"$(TRAIN)" $(if $(VALIDATE),"$(VALID)") "$(TEST)"))
+	$(call planned,step 1: pretrain-spatial,$(pretrain))
+	$(call planned,step 2: distill,$(distill))
+	$(call planned,step 3: finetune,$(finetune))
+	@echo; echo spot; $(if $(wildcard $(WORK)/spotter.safetensors),$(spot) --plan,echo 'not known before step 3')
 
 $(WORK)/%.frames: $(DATA)/%.txt $(STAMP)
 	$(call say,extract-frames $<)

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 
 from ._flags import Flags
+from ._plan import lacks_init
 from ._progress import loading
 from ._say import warn
 
@@ -21,7 +22,7 @@ REMARKS = {  # what becomes of weights that are not of the step before
 
 def opened(stage: str, flags: Flags):
     """The start whose recipe is inherited; None where there is nothing to inherit."""
-    if flags.init is None or flags.init.startswith("timm:"):
+    if flags.init is None or flags.init.startswith("timm:") or lacks_init(flags):
         return None
     with loading(stage, flags.quiet):
         from comedian.weights.start import Start

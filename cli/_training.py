@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from comedian.errors import InputError
-from comedian.formats.games import FRAMES_SUFFIXES, files_of, find_games
 from comedian.recipes.resolve import resolve, to_toml
 
 from ._device import say_device
 from ._flags import Flags
 from ._init import inherited, opened, remark_on
 from ._outputs import check_output, refuse_inputs
+from ._plan import lacks_init, open_halves
 from ._progress import loading, progress
 from ._say import speaker, warn
 from ._streams import silence_stdout
@@ -34,7 +34,6 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         return
     frames, output = _required(flags)
     with loading(stage, flags.quiet):
-        from comedian.data.halves import Halves
         from comedian.data.loader import decoding_threads
         from comedian.devices import pick_device
         from comedian.distributed import processes
@@ -42,17 +41,21 @@ def train(stage: str, flags: Flags, overrides: dict[str, Any], run_stage: Callab
         from comedian.training.run import Run
         from comedian.weights.start import Start
 
+    if lacks_init(flags):
+        from comedian.training.stand_ins import StartToBe
+
+        start = StartToBe(str(flags.init), distilled=stage == "finetune")
     start = start or Start(flags.init)
     with processes(pick_device(flags.device)) as device, progress(flags.quiet) as report:
         made_from = {"--init": start.fingerprint}
         how = flags.workers or decoding_threads(device), flags.seed, flags.recompute, flags.resume
         run = Run(output, device, *how, made_from, report, _emit)
         _check_state(stage, flags, run.state_path)
-        games = find_games(frames, FRAMES_SUFFIXES, flags.root, flags.prefer)
+        halves = open_halves(frames, flags)
         for path in run.written:
             check_output(path)
-        refuse_inputs(run.written, [*files_of(games), flags.init or "", flags.recipe or ""])
-        halves = Halves.open(games)
+        files = [file.path for file in halves.files]
+        refuse_inputs(run.written, [*files, flags.init or "", flags.recipe or ""])
         if not run.state_path.exists():  # else it was said when the run began
             remark_on(stage, flags, header)
         recipe, why = settled(recipe, device, run.state_path if run.resume else None)

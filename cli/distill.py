@@ -12,7 +12,7 @@ from ._app import command
 from ._flags import Flags, with_flags
 from ._memory import fitted
 from ._options import by_name
-from ._plan import print_plan
+from ._plan import print_distilling
 from ._say import warn
 from ._torchrun import is_first
 from ._training import train
@@ -32,6 +32,9 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
     def run_stage(halves, recipe, run, start, preset):
         if bank is None:
             raise InputError("no bank was given", remedy="make one with build-bank and name it with --bank")
+        if flags.plan:
+            print_distilling(halves, bank, recipe, run, start, flags)
+            return
         from comedian.data.remarks import remark_lengths
         from comedian.formats.bank import Bank
         from comedian.formats.provenance import fingerprint
@@ -42,11 +45,6 @@ def distill(flags: Flags, bank: Annotated[Path | None, BANK] = None) -> None:
         for message in remark_lengths(opened, halves) if is_first() and not flags.quiet else ():
             warn("distill", message)
         recipe, run = fitted("distill", flags, halves, recipe, run, opened)
-        if flags.plan:
-            from comedian.training.plans import distillation_plan
-
-            print_plan(distillation_plan(halves, opened, recipe, run, start))
-            return
         distill(halves, opened, recipe, run, start, preset)
 
     overrides = {"optim.batch_size": flags.batch_size, "optim.epochs": flags.epochs}

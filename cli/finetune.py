@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 
 from comedian.formats.classes import read_classes
-from comedian.formats.games import FRAMES_SUFFIXES, find_games
 
 from ._app import command
 from ._flags import Flags, with_flags
 from ._memory import fitted
 from ._options import LabelsPath, by_name
 from ._outputs import refuse_inputs
-from ._plan import print_plan
+from ._plan import open_halves, print_plan
 from ._say import warn
 from ._suppression import words
 from ._torchrun import is_first
@@ -59,15 +58,12 @@ def finetune(
             warn("finetune", message)
 
     def run_stage(halves, recipe, run, start, preset):
-        from comedian.data.halves import Halves
         from comedian.formats.checkpoint import read_header
         from comedian.training.finetune import finetune
         from comedian.training.outlook import remarks
         from comedian.training.own_data import prepare
 
-        held_out = (
-            Halves.open(find_games(valid, FRAMES_SUFFIXES, flags.root, flags.prefer)) if valid else None
-        )
+        held_out = open_halves(valid, flags) if valid else None
         if hold_out is not None:
             halves, held_out = halves.split(hold_out, run.seed)
         data = prepare(halves, held_out, labels, recipe, named, say)

@@ -4,6 +4,7 @@ Letters: L tokens of a window, n frames of a part of a half, B clips of a proces
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -31,6 +32,7 @@ from comedian.training.loop import Stage, mixes_precision
 from comedian.training.memory import need
 from comedian.training.outlook import FITTING, OPTIMS, machine_bytes
 from comedian.training.run import Run
+from comedian.training.stand_ins import FramesToBe, StartToBe
 from comedian.training.state import read_place
 from comedian.training.trial import Tried, agreed, try_out
 from comedian.training.validate import Validation
@@ -227,7 +229,7 @@ class _Kept:
 
 def _beginning(file: FramesFile, frames: int) -> FramesFile:
     """The first n frames of a file."""
-    some = FramesFile(file.path)
+    some = copy(file)
     some.seconds = some.seconds[:frames]
     return some
 
@@ -251,7 +253,8 @@ def _plan(
     clips = "clip" if isinstance(recipe, PretrainSpatialRecipe) else "window"
     weights, epochs = _bytes_of(parts[0].stage.parts.values()), sum(part.epochs for part in parts)
     state = max((part.tried.state_bytes for part in parts if part.tried), default=None)
-    inputs = [file.path for file in halves.files] + list(reads) + start.files
+    named = [file.path for file in halves.files] + list(reads) + start.files
+    inputs = [path for path in named if path.exists()]
     meanwhile = [Written(run.state_path.name, state), Written("a new one beside it", state)]
     if isinstance(recipe, FinetuneRecipe):
         meanwhile.append(Written(run.so_far_path.name, weights))
@@ -267,8 +270,22 @@ def _plan(
         meanwhile=meanwhile,
         reads=f"{counted(len(inputs), 'file')} ({size(sum(path.stat().st_size for path in inputs))})",
         trial=_trial(parts, run, recipe, clips),
-        remarks=remarks,
+        remarks=[*remarks, *_not_yet(halves, reads, start)],
     )
+
+
+def _not_yet(halves: Halves, reads: Sequence[Path], start: Start) -> list[str]:
+    """What stands in for files that are not made yet."""
+    said = []
+    if isinstance(halves.files[0], FramesToBe):
+        file = halves.files[0]
+        pictures = f"some of {file.path.name}, {file.width}x{file.height}"
+        said.append(f"the frames are not extracted yet: lengths by headers, pictures {pictures}")
+    if any(not path.exists() for path in reads):
+        said.append("the bank is not made yet: a row a second, of the usual width")
+    if isinstance(start, StartToBe):
+        said.append(f"{start.text} is not there yet: random weights")
+    return said
 
 
 def _step(part: _Part, clips: str) -> str:

@@ -27,6 +27,9 @@ WHOLE_SECONDS = 10.0  # that a larger part of the batch may take, the first iter
 PATIENCE_SECONDS = 10.0  # a first iteration that took longer is not repeated
 
 
+_Times = tuple[list[float], list[float]]  # of epochs' first iterations, and of the others
+
+
 @dataclass(frozen=True)
 class Tried:
     """What a trial of a stage has found.
@@ -37,6 +40,7 @@ class Tried:
         iterations: that were timed.
         first: seconds of an epoch's first iteration of b clips, which waits for its frames.
         each: seconds of the others.
+        fixed: seconds of each that do not grow with the clips.
         state_seconds: to make the state of an interrupted run.
         state_bytes: of it.
         spent: seconds of the whole trial.
@@ -47,6 +51,7 @@ class Tried:
     iterations: int
     first: float
     each: float
+    fixed: float
     state_seconds: float
     state_bytes: int
     spent: float
@@ -54,14 +59,16 @@ class Tried:
     def epoch(self, iterations: int) -> float:
         """Seconds of an epoch of so many iterations of the whole batch, its states included."""
         states = 1 + (iterations - 1) // STATE_ITERATIONS
-        training = (self.first + (iterations - 1) * self.each) * self.share / self.clips
+        growing = self.first - self.fixed + (iterations - 1) * (self.each - self.fixed)
+        training = growing * self.share / self.clips + iterations * self.fixed
         return training + states * self.state_seconds
 
 
 def try_out(stage: Stage, run: Run, most: int) -> Tried:
     """Train a stage for some seconds at a rate of 0, and measure.
 
-    As many clips as pass within `WHOLE_SECONDS`, at most B; a part of B counts in proportion.
+    As many clips as pass within `WHOLE_SECONDS`, at most B. Of a part of B what grows with the clips counts
+    in proportion.
 
     Args:
         most: clips of a process for which there is memory.
@@ -69,13 +76,13 @@ def try_out(stage: Stage, run: Run, most: int) -> Tried:
     began = perf_counter()
     share = stage.optim.batch_size // distributed.world_size()
     trial = _Trial(stage, run)
-    clips = min(share, stage.together)
-    times = trial.times(clips)
-    affordable = int(WHOLE_SECONDS / (1 + FEWEST) / _mean(times) * clips)
-    larger = min(share, most, affordable)
-    if larger >= 2 * clips and trial.iterations(larger):
-        clips = larger if larger == share else larger // stage.together * stage.together
-        times = trial.times(clips)
+    fewest = clips = min(share, stage.together)
+    times = few = trial.times(clips, 0.0)
+    while (larger := trial.more(clips, min(share, most), _mean(times))) >= 2 * clips:
+        clips = larger  # a clip of many takes less than one of few, so that more are affordable now
+        times = trial.times(clips, 0.0)
+    if _mean(times) < TIMED_SECONDS / FEWEST:
+        times = trial.times(clips, TIMED_SECONDS)
     state_seconds, state_bytes = trial.state()
     first, others = times
     number = len(first) + len(others)
@@ -85,6 +92,7 @@ def try_out(stage: Stage, run: Run, most: int) -> Tried:
         number,
         _mean((first, [])),
         _mean((others or first, [])),
+        _fixed(fewest, few, clips, times),
         state_seconds,
         state_bytes,
         agreed(perf_counter() - began),
@@ -96,7 +104,15 @@ def agreed(seconds: float) -> float:
     return max(distributed.gather_lists([seconds]))
 
 
-def _mean(times: tuple[list[float], list[float]]) -> float:
+def _fixed(fewest: int, few: _Times, clips: int, many: _Times) -> float:
+    """Seconds that few clips and many take alike: the rest grows with them."""
+    if clips == fewest:
+        return 0.0
+    a_clip = max(_mean(many) - _mean(few), 0.0) / (clips - fewest)
+    return min(max(_mean(few) - a_clip * fewest, 0.0), *many[0], *many[1])
+
+
+def _mean(times: _Times) -> float:
     return sum(map(sum, times)) / sum(map(len, times))
 
 
@@ -114,24 +130,31 @@ class _Trial:
         self.model = distributed.together(step)
         step.train()
 
-    def iterations(self, clips: int) -> int:
-        """Batches of so many clips of each process that an epoch has."""
-        return self.stage.epochs.of(clips * distributed.world_size()).iterations
+    def more(self, clips: int, most: int, seconds: float) -> int:
+        """Clips that pass within `WHOLE_SECONDS` where so many took so long, not more than the most."""
+        affordable = min(int(WHOLE_SECONDS / (1 + FEWEST) / seconds * clips), most)
+        if affordable == most:
+            return most
+        return affordable // self.stage.together * self.stage.together
 
-    def times(self, clips: int) -> tuple[list[float], list[float]]:
-        """Seconds of epochs' first iterations, and of the others; of one that is slow, its own alone."""
+    def times(self, clips: int, seconds: float) -> _Times:
+        """Seconds of epochs' first iterations, and of the others, of about so many seconds in all.
+
+        Of an iteration that is slow it is its own alone.
+        """
         with closing(self._epoch(clips, 0)) as timed:
             warming = agreed(next(timed))
         if warming > PATIENCE_SECONDS:
             return [warming], []
-        wanted = min(max(int(TIMED_SECONDS / warming), FEWEST), MOST)
+        fewest = FEWEST if warming < TIMED_SECONDS else 1
+        wanted = min(max(int(seconds / warming), fewest), MOST)
         first: list[float] = []
         others: list[float] = []
         for epoch in count(1):
             with closing(self._epoch(clips, epoch)) as timed:
-                for number, seconds in enumerate(timed):
-                    (others if number else first).append(agreed(seconds))
-                    if len(first) + len(others) > wanted:
+                for number, took in enumerate(timed):
+                    (others if number else first).append(agreed(took))
+                    if len(first) + len(others) >= wanted:
                         return first, others
         raise AssertionError("epochs do not end")
 

@@ -136,3 +136,47 @@ def test_where_there_is_no_room(run, words, tmp_path, monkeypatch):
     assert status == 0
     assert "1 kB free in" in out
     assert ": TOO LITTLE\n" in out
+
+
+def test_of_training_before_anything_is_made(run, tiny, tmp_path):
+    """Of a list with videos, labels and nothing else: the steps of a recipe, one after the other."""
+    from cli import distill, finetune, pretrain_spatial
+
+    for name in ("league", "games.txt"):
+        (tmp_path / name).symlink_to(tiny.videos / name if name == "league" else tiny.list)
+    work = tmp_path / "work"
+    shared = [
+        "--root",
+        work / "frames",
+        "--device",
+        "cpu",
+        "-q",
+        "--recipe",
+        "smoke",
+        "--epochs",
+        2,
+        "--plan",
+    ]
+    shared += ["--set", "model.num_tokens=4", "--batch-size", 2]
+    bank = ["--bank", work / "bank.h5", "--init", work / "a.safetensors"]
+    labels = ["--labels", tiny.labels, "--valid", tmp_path / "games.txt", "--init", work / "b.safetensors"]
+    labels += ["--set", "spot.ignored_seconds=1", "--set", "spot.stride_tokens=2"]
+    labels += ["--set", 'classes=["Goal", "Foul"]', "--set", "windows_per_game=4"]
+    for main, more in ((pretrain_spatial.main, []), (distill.main, bank), (finetune.main, labels)):
+        line = [tmp_path / "games.txt", *shared, *more, "-o", work / "out.safetensors"]
+        status, out, err = run(main, *line)
+        assert (status, err, rows(out)) == (0, "", [*ROWS, "note"]), err
+        assert "the frames are not extracted yet" in out
+        assert ("the bank is not made yet" in out) == (more == bank)
+        assert ("is not there yet: random weights" in out) == bool(more)
+    assert "finetune head: 2 epochs" in out, "as from distilled weights"
+    assert not work.exists()
+
+
+def test_without_frames_and_videos_frames_are_missed(run, tmp_path):
+    from cli.pretrain_spatial import main
+
+    (tmp_path / "games.txt").write_text("a/b\n")
+    status, out, err = run(main, tmp_path / "games.txt", "-o", tmp_path / "a.safetensors", "--plan", "-q")
+    assert (status, out) == (1, "")
+    assert "has no frames file" in err

@@ -27,7 +27,7 @@ def run(tmp_path):
 @pytest.fixture
 def steady(monkeypatch):
     """A machine on which an iteration takes a second, and a state two."""
-    tried = Tried(4, 4, 5, first=1.0, each=1.0, state_seconds=2.0, state_bytes=10**6, spent=3.0)
+    tried = Tried(4, 4, 5, first=1.0, each=1.0, fixed=0.0, state_seconds=2.0, state_bytes=10**6, spent=3.0)
     monkeypatch.setattr(plans, "try_out", lambda stage, run, most: tried)
 
 

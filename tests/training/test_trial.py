@@ -51,7 +51,7 @@ def test_the_whole_batch_passes_and_no_weight_moves(stage, name, tmp_path):
     with one.epochs:
         found = try_out(one, run, most=1000)
     assert (found.clips, found.share) == (one.optim.batch_size, one.optim.batch_size)
-    assert found.iterations > trial.FEWEST
+    assert found.iterations >= trial.FEWEST
     assert 0 < found.each < found.spent
     after = dict(one.step.named_parameters())
     assert all(torch.equal(value, after[key]) for key, value in before.items())
@@ -99,9 +99,19 @@ def test_parts_pass_apart(stage, monkeypatch):
 
 def test_an_epoch_by_hand():
     """Half of the batch passed: 5 s for the first iteration, 2 s for others; three states of 7 s."""
-    found = Tried(4, 8, 10, first=2.5, each=1.0, state_seconds=7.0, state_bytes=1, spent=1.0)
+    found = Tried(4, 8, 10, first=2.5, each=1.0, fixed=0.0, state_seconds=7.0, state_bytes=1, spent=1.0)
     assert found.epoch(1) == 5 + 7
     assert found.epoch(501) == 5 + 500 * 2 + 3 * 7
+    fixed = replace(found, fixed=0.5)
+    assert fixed.epoch(1) == 4.5 + 7
+    assert fixed.epoch(501) == 4.5 + 500 * 1.5 + 3 * 7
+
+
+def test_what_does_not_grow_with_the_clips():
+    """By hand: 2 clips take 3 s and 10 take 7, so that a clip takes 0.5 and everything else 2."""
+    assert trial._fixed(2, ([3.0], [3.0]), 10, ([7.0], [7.0])) == 2
+    assert trial._fixed(2, ([3.0], []), 2, ([3.0], [])) == 0
+    assert trial._fixed(2, ([3.0], []), 10, ([2.0], [])) == 2, "a busy moment: no clip takes less than none"
 
 
 def test_the_state_is_as_large_as_its_file(stage, inputs):
