@@ -2,7 +2,7 @@
 
 Each set of versions has an environment of its own, without CUDA's libraries, which is removed after. uv
 chooses the versions: "lowest" are pyproject's lower bounds, and for what those need in turn the newest that
-fit. A Python that this machine lacks is told and left out.
+fit. A Python that this machine lacks is told and left out; pyenv has those that `pyenv global` names.
 """
 
 import argparse
@@ -113,7 +113,7 @@ def trial(environment: Path, versions: str, python: str, asked: argparse.Namespa
 
 def install(environment: Path, resolution: str, python: str, backend: str) -> subprocess.CompletedProcess:
     """Make an environment with the versions of a resolution; the first step that fails is the result."""
-    target = ["pip", "install", "--python", environment / "bin" / "python"]
+    target = ["pip", "install", "--compile-bytecode", "--python", environment / "bin" / "python"]
     options = ["--resolution", resolution, *(["--torch-backend", backend] if backend else [])]
     steps = (
         ["venv", "--clear", "--no-project", "--python", python, environment],

@@ -7,7 +7,6 @@ that are decoded already. Weights are random, the network is the recipe's. With 
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -15,15 +14,13 @@ import numpy as np
 import torch
 from _measure import BIN, BUILD, Row, child, interleaved, keep_growth, options, table
 from _videos import video
+from _weights import random_spotter, weights
 
 from comedian.data.augment import to_input
-from comedian.formats.frames import Geometry
 from comedian.models.spotter import Spotter
-from comedian.recipes.resolve import resolve
 from comedian.spotting.sliding import score_stream
 from comedian.spotting.sources import score_video
 from comedian.video.sample import sample_frames
-from comedian.weights.load import save_spotter
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 VIDEOS = BUILD / "videos"
@@ -44,7 +41,8 @@ def main() -> None:
 
 def _half(flags: argparse.Namespace, seconds: int) -> None:
     path = video(VIDEOS, "h264", "224p", seconds)
-    spotter, tubelets = _spotter("smoke" if flags.quick else flags.recipe), _tubelets(path)
+    spotter = random_spotter("smoke" if flags.quick else flags.recipe).to(DEVICE)
+    tubelets = _tubelets(path)
     cases = {
         "spot": lambda: score_video(path, [spotter], DEVICE),
         "decode": lambda: _exhaust(sample_frames(path)),
@@ -70,11 +68,9 @@ def _half(flags: argparse.Namespace, seconds: int) -> None:
 
 def _growth(flags: argparse.Namespace, seconds: int) -> None:
     """The command, start included, with a small network: its time and memory as videos get longer."""
-    sizes, weights = (1, 4, 16), BUILD / "smoke.safetensors"
-    small = _spotter("smoke")
-    save_spotter(weights, small, {"spot": asdict(small.spot)})
-    commands = {size: _command(weights, video(VIDEOS, "h264", "224p", seconds * size)) for size in sizes}
-    start = _command(weights, video(VIDEOS, "h264", "224p", 1))
+    sizes, small = (1, 4, 16), weights(BUILD, "smoke")
+    commands = {size: _command(small, video(VIDEOS, "h264", "224p", seconds * size)) for size in sizes}
+    start = _command(small, video(VIDEOS, "h264", "224p", 1))
     found = interleaved(commands | {"start": start}, flags.rounds, child)
     wall = {name: median(cost.wall_seconds for cost in costs) for name, costs in found.items()}
     peak = {name: [cost.peak_mb for cost in costs] for name, costs in found.items()}
@@ -82,16 +78,8 @@ def _growth(flags: argparse.Namespace, seconds: int) -> None:
     table([Row("memory of spot, 16 times the video against 4 times", peak[16], peak[4], "<= 1.05", "MB")])
 
 
-def _command(weights: Path, path: Path) -> list[str | Path]:
-    return [BIN / "spot", path, "--model", weights, "--quiet"]
-
-
-def _spotter(recipe: str) -> Spotter:
-    stage = resolve("finetune", recipe)
-    spotter = Spotter(stage.model, [f"class {number}" for number in range(17)])
-    spotter.spot = stage.spot
-    spotter.geometry = Geometry(fps=2.0, width=398, height=224, sampling="screen")
-    return spotter.to(DEVICE).eval()
+def _command(model: Path, path: Path) -> list[str | Path]:
+    return [BIN / "spot", path, "--model", model, "--quiet"]
 
 
 def _tubelets(path: Path) -> torch.Tensor:
