@@ -149,26 +149,35 @@ def _judging(
     run: Run,
     encoding: "_Encoding | None",
 ) -> list[Timed]:
-    """Validation after each epoch and once in the end, from that of a part of a half."""
+    """Validation after each epoch and once in the end, and a choice, from that of a part of a half."""
     frozen = sum(optim.epochs for name, optim in stages if name == FROZEN_STAGE)
     epochs = sum(optim.epochs for _, optim in stages)
     known = _seconds_of_a_pass(step, validation, run, encoding) if frozen else 0.0
-    asked = _seconds_of_a_pass(step, validation, run, None) if epochs >= frozen else 0.0
-    return [Timed("validation", frozen * known + (epochs - frozen + 1) * asked)]
+    asked = _seconds_of_a_pass(step, validation, run, None)
+    judging = [Timed("validation", frozen * known + (epochs - frozen + 1) * asked)]
+    if step.recipe.choose_spot:
+        took = _seconds_of_a_pass(step, validation, run, encoding, chooses=True)
+        judging.append(Timed("choice of windows", took))
+    return judging
 
 
 def _seconds_of_a_pass(
-    step: FinetuneStep, validation: Validation, run: Run, encoding: "_Encoding | None"
+    step: FinetuneStep,
+    validation: Validation,
+    run: Run,
+    encoding: "_Encoding | None",
+    chooses: bool = False,
 ) -> float:
-    """Of all halves to validate on."""
-    file, length = validation.halves.files[0], step.recipe.model.num_frames
+    """Of all halves to validate on, that are judged, or for which windows are chosen."""
+    number = max(range(len(validation.actions)), key=lambda half: len(validation.actions[half]))
+    file, length = validation.halves.files[number], step.recipe.model.num_frames
     total = sum(len(one) for one in validation.halves.files) / distributed.world_size()
     while True:
-        some, took = _beginning(file, length), perf_counter()
+        some, began = _beginning(file, length), perf_counter()
         tokens = [encoding.of(len(some) // TUBELET_FRAMES)] if encoding else []
-        one = Validation(_only(validation.halves, some), validation.actions[:1], tokens)
-        one.judge(step.spotter.to(run.device), run.device)
-        took = agreed(perf_counter() - took)
+        one = Validation(_only(validation.halves, number, some), [validation.actions[number]], tokens)
+        (one.choose if chooses else one.judge)(step.spotter.to(run.device), run.device)
+        took = agreed(perf_counter() - began)
         if took > PART_SECONDS / 2 or len(some) < length:
             return took / len(some) * total
         length *= max(2, int(PART_SECONDS / took))
@@ -234,8 +243,8 @@ def _beginning(file: FramesFile, frames: int) -> FramesFile:
     return some
 
 
-def _only(halves: Halves, file: FramesFile) -> Halves:
-    return Halves([file], [0], [halves.name_of(0)])
+def _only(halves: Halves, number: int, file: FramesFile) -> Halves:
+    return Halves([file], [0], [halves.name_of(number)])
 
 
 def _plan(

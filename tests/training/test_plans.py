@@ -135,3 +135,22 @@ def test_frozen_tokens_are_counted_once(tmp_path, run, steady):
     train(inputs, "frozen", replace(run, output=run.output.parent.parent / "b.safetensors"))
     again = plan_of("frozen", inputs, run, **start)
     assert (again.times[0].seconds, again.remarks) == (0, [])
+
+
+def test_a_choice_of_windows_is_counted(inputs, run, steady):
+    halves = open_halves(inputs)
+    judged = Validation(halves, some_actions(halves))
+    recipe = replace(RECIPES["finetune"], choose_spot=True)
+    found = plan_of("finetune", inputs, run, recipe, validation=judged)
+    assert [part.name for part in found.times] == ["finetune", "validation", "choice of windows"]
+    assert found.times[-1].seconds > 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_half_without_labels_can_be_tried(inputs, run, steady):
+    """The first half to validate on may have none; others do."""
+    halves = open_halves(inputs)
+    judged = Validation(halves, [[], *some_actions(halves)[1:]])
+    recipe = replace(RECIPES["finetune"], choose_spot=True)
+    found = plan_of("finetune", inputs, run, recipe, validation=judged)
+    assert all(part.seconds > 0 for part in found.times)
