@@ -68,7 +68,7 @@ class Tried(NamedTuple):
 
 
 def main() -> None:
-    """Try each set of versions; exit status 1 if a test fails in one."""
+    """Try each set of versions; exit status 1 if a test fails in one, or there was no Python to try."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("torch_backend", help="of uv, such as cpu; empty for torch as the registry has it")
     parser.add_argument("pythons", nargs="*", default=PYTHONS)
@@ -80,7 +80,7 @@ def main() -> None:
         tried.append(one)
         print(f"{one.versions} on Python {one.python}: {one.outcome}", flush=True)
     print("\n" + "\n".join(table(tried)))
-    sys.exit(not all(one.good for one in tried))
+    sys.exit(not (all(one.good for one in tried) and any(one.packages for one in tried)))
 
 
 def trials(asked: argparse.Namespace) -> Iterator[Tried]:

@@ -131,6 +131,6 @@ def _chunks(sources: Sequence[Source], spotter: Spotter, say: Say) -> Iterator[n
     """All tubelets of some halves, uint8 (N, 2, H, W, 3)."""
     for source in sources:
         check_frames(source, spotter.trained_on)
-        seen = as_known(frames_of(source, spotter.trained_on, say=say), source, spotter)
+        seen = as_known(frames_of(source, spotter.trained_on, say=say), source, [spotter])
         for _, frames in tubelets_of(seen, CHUNK):
             yield frames

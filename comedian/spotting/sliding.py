@@ -186,7 +186,8 @@ def join(parts: Iterable[Scores]) -> Scores:
 
 def are_alike(one: Spotter, other: Spotter) -> bool:
     """Whether two spotters see the same frames and name the same classes, so that they can be averaged."""
-    return (one.classes, one.geometry) == (other.classes, other.geometry)
+    qualities = {spotter.jpeg_quality for spotter in (one, other)} - {0}  # 0 does without
+    return (one.classes, one.geometry) == (other.classes, other.geometry) and len(qualities) < 2
 
 
 def tubelets_of(

@@ -106,17 +106,16 @@ def score_source(
     """Decode in the background and score one half, run by run of final scores."""
     decoding = _decoding((source, spotters[0].trained_on, decoders(device)), begun)
     start_ms = source.period and source.period.start_ms
-    frames = as_known(decoding.frames(say), source, spotters[0])
+    frames = as_known(decoding.frames(say), source, spotters)
     return score_stream(frames, spotters, spot, device, source.video, source.half, start_ms)
 
 
 def as_known(
-    frames: Iterator[tuple[float, np.ndarray]], source: Source, spotter: Spotter
+    frames: Iterator[tuple[float, np.ndarray]], source: Source, spotters: Sequence[Spotter]
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Frames of a half (seconds, uint8 (H, W, 3)) as the spotter's training saw them: JPEGs, if it must."""
-    if source.frames or not spotter.jpeg_quality:
-        return frames
-    return as_kept(frames, spotter.jpeg_quality)
+    """Frames of a half (seconds, uint8 (H, W, 3)) as training saw them: JPEGs, if one must see those."""
+    quality = max(spotter.jpeg_quality for spotter in spotters)
+    return as_kept(frames, quality) if quality and not source.frames else frames
 
 
 def score_video(

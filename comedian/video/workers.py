@@ -28,6 +28,7 @@ CONTEXT = multiprocessing.get_context("spawn")
 POLL_SECONDS = 0.1  # between looks at how far the workers are
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")  # the last for one that was put off
 SIGNALS = {getattr(signal, name) for name in NAMES if hasattr(signal, name)}
+_one_at_a_time = threading.Lock()  # of those that begin
 Result = TypeVar("Result")
 OnTerminate = Callable | signal.Handlers
 
@@ -35,7 +36,7 @@ OnTerminate = Callable | signal.Handlers
 def begin(target: Callable, *args: object, daemon: bool = False) -> SpawnProcess:
     """Start a process that calls a function of a module; it should call `obey_parent` first."""
     process = CONTEXT.Process(target=target, args=args, daemon=daemon)
-    with _signals_held(), _main_hidden():
+    with _one_at_a_time, _signals_held(), _main_hidden():
         process.start()
     return process
 

@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/bench/probe_features.py DATA FRAMES TEACHER [TEACHER …]
 
-DATA holds train.txt, valid.txt and the games' labels, FRAMES the frames. A teacher is what `build-
-bank` takes as one, its features are a bank's rows; or it is such a bank of all the games (.h5). A
+DATA holds train.txt, valid.txt and the games' labels, FRAMES the frames. A teacher is what
+`build-bank` takes as one, its features are a bank's rows; or it is such a bank of all the games (.h5). A
 logistic layer reads a second and the two beside it. How much its weights are held down is chosen on
 the last quarter of the training games. Its score is the official one, on valid.txt after soft NMS.
 

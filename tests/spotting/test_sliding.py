@@ -10,7 +10,7 @@ from comedian.formats.frames import Geometry
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import ModelRecipe
 from comedian.recipes.stages import SpotRecipe
-from comedian.spotting.sliding import join, score_stream
+from comedian.spotting.sliding import are_alike, join, score_stream
 from comedian.spotting.spots import to_spots
 
 SMALL = {
@@ -128,6 +128,13 @@ def test_an_ensemble_is_the_mean_of_its_members():
     alone = [join(score_stream(frames, [member], SpotRecipe(1), CPU)).probabilities for member in members]
     both = join(score_stream(frames, members, SpotRecipe(1), CPU)).probabilities
     np.testing.assert_allclose(both, np.mean(alone, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize(("qualities", "alike"), [((90, 90), True), ((90, 0), True), ((90, 80), False)])
+def test_members_that_know_other_jpegs_see_other_frames(qualities, alike):
+    members = [small_spotter(8, seed=seed) for seed in (1, 2)]
+    members[0].jpeg_quality, members[1].jpeg_quality = qualities
+    assert are_alike(*members) is alike
 
 
 def test_scores_that_are_no_numbers_are_told():

@@ -1,6 +1,5 @@
 """What a step of training would take: counted as its run does, and near what that run takes."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -8,7 +7,6 @@ import torch
 
 from comedian.formats.bank import Bank
 from comedian.training import plans
-from comedian.training.finetune import finetune
 from comedian.training.plans import distillation_plan, finetuning_plan, pretraining_plan
 from comedian.training.run import Run
 from comedian.training.trial import Tried
@@ -80,20 +78,6 @@ def test_the_files_are_as_large_as_those_of_the_run(inputs, run, name, tmp_path)
     assert (weights.name, epochs.name) == ("a.safetensors", "a.safetensors.epochs")
     assert run.epochs_path.stat().st_size <= epochs.num_bytes < 1000 * 10
     assert found.seconds > 0
-
-
-def test_near_what_the_run_takes(inputs, run):
-    """A wide margin, since other things run beside a test; the inputs are tiny."""
-    halves = open_halves(inputs)
-    judged = Validation(halves, some_actions(halves))
-    recipe = replace(RECIPES["finetune"], scratch_epochs=20)
-    plan_of("finetune", inputs, run, recipe, validation=judged)  # imports and caches
-    found = plan_of("finetune", inputs, run, recipe, validation=judged)
-    run.output.parent.mkdir()
-    began = time.perf_counter()
-    finetune(halves, some_actions(halves), recipe, run, validation=judged)
-    took = time.perf_counter() - began
-    assert took / 4 < found.seconds < 4 * took
 
 
 def test_a_run_that_goes_on_needs_the_rest(inputs, run, steady):

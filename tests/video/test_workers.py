@@ -153,9 +153,13 @@ def test_a_parent_that_is_killed_takes_its_helpers_along(tmp_path):
     assert program.communicate(timeout=30)[1] == "", "helpers, which hold it too, have closed it"
 
 
-def test_a_thread_may_begin_helpers():
-    found = []
-    thread = threading.Thread(target=lambda: found.extend(results_of(pow, [(2, 5)], 1)))
-    thread.start()
-    thread.join(60)
-    assert found == [32]
+def test_threads_may_begin_helpers_at_once():
+    found, main = [], sys.modules["__main__"]
+    call = partial(results_of, pow, [(2, 5)] * 2, 2)
+    threads = [threading.Thread(target=lambda: found.extend(call())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == [32] * 6
+    assert sys.modules["__main__"] is main, "which is hidden while a helper begins"
