@@ -72,8 +72,8 @@ def _in_words(error: Exception, name: str) -> str:
         remedy = "; raise the limit (ulimit -n)" if error.errno == errno.EMFILE else ""
         reason = error.strerror or " ".join(str(error).split())
         return f"{error.filename}: {reason}{remedy}" if error.filename else f"{reason}{remedy}"
-    if lost_another(error):
-        return _with_notes(error, "another process was lost")
+    if lost := lost_another(error):
+        return _with_notes(error, lost)
     return ""
 
 

@@ -37,13 +37,16 @@ def shared() -> Iterator[tuple[slice, Callable]]:
             raise
 
 
-def lost_another(error: Exception) -> bool:
-    """Whether an error means that another of torchrun's processes is gone."""
+def lost_another(error: Exception) -> str:
+    """What to say if an error means that another of torchrun's processes is gone, else ""."""
     if not are_several():
-        return False
+        return ""
     from comedian.distributed import is_loss
+    from comedian.machines import ProcessLost
 
-    return is_loss(error)
+    if isinstance(error, ProcessLost):
+        return str(error)
+    return "another process was lost" if is_loss(error) else ""
 
 
 def last_word(status: int) -> tuple[bool, int]:

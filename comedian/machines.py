@@ -16,7 +16,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from comedian.errors import InputError
 
@@ -27,10 +27,14 @@ OWN_NOTICE_SECONDS = 1.0  # in which the main thread may meet the loss by itself
 LAST_SECONDS = 20.0  # in which it cleans up
 DAY_SECONDS = 86_400  # the longest silence: Linux takes no probe later than after 32,767 seconds
 FAREWELL = b"."
+MAPPED = "::ffff:"  # before an IPv4 address that came in by IPv6
 PLACE = "comedian lines"  # in the store: port and key of the first process
 KEY_BYTES, RANK = 16, struct.Struct("!I")
 SIOCGIFADDR = 0x8915  # netdevice(7): the IPv4 address of an interface
-_left_open: list = []  # lines of a process that ends early, until it has told why
+_left_open: list[socket.socket] = []  # lines of a process that ends early, until it has told why
+
+
+Lines = dict[socket.socket, str]  # whose other end is which process, as it is told
 
 
 class Store(Protocol):
@@ -74,7 +78,8 @@ def in_touch(rank: int, size: int, store: Store) -> Iterator[None]:
         return
     lines = _to_others(size, store) if rank == 0 else _to_first(rank, store)
     _left_open.extend(lines)
-    over, lost = threading.Event(), threading.Event()
+    over = threading.Event()
+    lost: list[str] = []
     bell, wire = socket.socketpair()
     watcher = threading.Thread(target=_watch, args=(lines, wire, over, lost), daemon=True)
     watcher.start()
@@ -82,9 +87,9 @@ def in_touch(rank: int, size: int, store: Store) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, RuntimeError) as error:
         over.set()
-        if not lost.is_set():
+        if not lost:
             raise
-        loss = ProcessLost("another process was lost")
+        loss = ProcessLost(f"{lost[0]} was lost")
         for note in getattr(error, "__notes__", []):
             loss.add_note(note)
         raise loss from error
@@ -107,29 +112,30 @@ def first_is_reachable(seconds: float) -> bool:
     return False
 
 
-def _to_others(size: int, store: Store) -> list[socket.socket]:
+def _to_others(size: int, store: Store) -> Lines:
     """In the first process: a line from each of the others, which tell a key that no stranger has."""
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
     key = secrets.token_bytes(KEY_BYTES)
-    lines: dict[tuple, socket.socket] = {}
+    lines: Lines = {}
     with socket.create_server(("", 0), family=family, dualstack_ipv6=both, backlog=size) as door:
         door.settimeout(JOIN_SECONDS)
         store.set(PLACE, f"{door.getsockname()[1]} {key.hex()}")
         while len(lines) < size - 1:
             try:
-                line, _ = door.accept()
+                line, address = door.accept()
             except TimeoutError:
                 raise _not_reached("the other processes do not reach the first") from None
             line.settimeout(JOIN_SECONDS)
             with suppress(OSError):
                 told = line.recv(KEY_BYTES + RANK.size, socket.MSG_WAITALL)
                 if len(told) == KEY_BYTES + RANK.size and secrets.compare_digest(told[:KEY_BYTES], key):
-                    lines[RANK.unpack(told[KEY_BYTES:])] = _probed(line)
-    return list(lines.values())
+                    (rank,) = RANK.unpack(told[KEY_BYTES:])
+                    lines[_probed(line)] = f"process {rank}, on {address[0].removeprefix(MAPPED)},"
+    return lines
 
 
-def _to_first(rank: int, store: Store) -> list[socket.socket]:
+def _to_first(rank: int, store: Store) -> Lines:
     """In another process: its line to the first."""
     port, key = store.get(PLACE).decode().split()
     address = os.environ["MASTER_ADDR"]
@@ -139,7 +145,7 @@ def _to_first(rank: int, store: Store) -> list[socket.socket]:
     except OSError as error:
         reason = error.strerror or error
         raise _not_reached(f"port {port} of {address}, of the first process: {reason}") from None
-    return [_probed(line)]
+    return {_probed(line): f"process 0, on {address},"}
 
 
 def _not_reached(what: str) -> InputError:
@@ -172,29 +178,30 @@ def _silence_seconds() -> float:
     )
 
 
-def _watch(lines: list, wire: socket.socket, over: threading.Event, lost: threading.Event) -> None:
+def _watch(lines: Lines, wire: socket.socket, over: threading.Event, lost: list[str]) -> None:
     """In a thread: follow the lines until the block is over or one of them breaks."""
     with selectors.DefaultSelector() as ready:
-        for line in (wire, *lines):
-            ready.register(line, selectors.EVENT_READ)
+        for each in (wire, *lines):
+            ready.register(each, selectors.EVENT_READ)
         while not over.is_set():
             for key, _ in ready.select():
-                if key.fileobj is not wire and not _said_farewell(key.fileobj):
-                    _end(over, lost)
+                line: Any = key.fileobj
+                if line is not wire and not _said_farewell(line):
+                    lost.append(lines[line])
+                    _end(over, lines[line])
                     return
-                ready.unregister(key.fileobj)
+                ready.unregister(line)
 
 
-def _said_farewell(line) -> bool:
+def _said_farewell(line: socket.socket) -> bool:
     try:
         return line.recv(1) == FAREWELL
     except OSError:
         return False
 
 
-def _end(over: threading.Event, lost: threading.Event) -> None:
+def _end(over: threading.Event, lost: str) -> None:
     """Bring the main thread to its end, one way after the other."""
-    lost.set()
     if over.wait(OWN_NOTICE_SECONDS):
         return
     if hasattr(signal, "pthread_kill"):
@@ -203,7 +210,7 @@ def _end(over: threading.Event, lost: threading.Event) -> None:
         return
     _close_connections()
     if not over.wait(LAST_SECONDS):
-        os.write(2, b"comedian: another process was lost\n")
+        os.write(2, f"comedian: {lost} was lost\n".encode())
         os._exit(1)
 
 

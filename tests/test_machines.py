@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,29 +115,39 @@ def test_a_process_that_is_killed_ends_the_first_where_it_waits(first, second, m
     other.kill()
     thread.join(30)
     assert [(type(error), str(error)) for error in outcome] == [
-        (machines.ProcessLost, "another process was lost")
+        (machines.ProcessLost, "process 1, on 127.0.0.1, was lost")
     ]
     taken.close()
 
 
-def test_the_main_thread_is_interrupted_where_it_computes(first, second):
-    """And an error of the first process's own stays what it is; its line is open until it has told why."""
-    failing = threading.Event()
+@pytest.fixture
+def left(first, second):
+    """left(…): a second process whose first one fails, and keeps its line open until `end()` is called."""
 
-    def fail() -> None:
-        failing.wait(30)
-        raise ValueError("a mistake of its own")
+    def start(*words) -> tuple[subprocess.Popen, Callable[[], None]]:
+        failing = threading.Event()
 
-    thread, outcome = first(fail)
-    other = second(60)
-    assert other.stdout.readline() == "in touch\n"
-    failing.set()
-    thread.join(30)
-    assert isinstance(outcome[0], ValueError)
-    with pytest.raises(subprocess.TimeoutExpired):
+        def fail() -> None:
+            failing.wait(30)
+            raise ValueError("a mistake of its own")
+
+        thread, outcome = first(fail)
+        other = second(60, *words)
+        assert other.stdout.readline() == "in touch\n"
+        failing.set()
+        thread.join(30)
+        assert isinstance(outcome[0], ValueError), "it stays what it is"
+        return other, machines._left_open[-1].close
+
+    return start
+
+
+def test_the_main_thread_is_interrupted_where_it_computes(left):
+    other, end = left()
+    with pytest.raises(subprocess.TimeoutExpired):  # the first may tell why it ends
         other.wait(0.2)
-    machines._left_open[-1].close()  # as at the end of the process
-    assert other.communicate(timeout=30)[0] == "another process was lost\n"
+    end()
+    assert other.communicate(timeout=30)[0] == "process 0, on 127.0.0.1, was lost\n"
 
 
 def test_strangers_are_sent_away(first, second):
@@ -187,13 +198,11 @@ def test_a_silence_that_is_none_is_told(monkeypatch, text):
         machines._probed(line)
 
 
-def test_a_main_thread_that_nothing_reaches_is_ended(first, second):
+def test_a_main_thread_that_nothing_reaches_is_ended(left):
     """As one that waits in CUDA's library: no signal, no connection."""
-    first(lambda: time.sleep(1))
-    other = second(60, "deaf")
-    assert other.stdout.readline() == "in touch\n"
-    machines._left_open[-1].shutdown(socket.SHUT_RDWR)
-    assert other.communicate(timeout=30) == ("", "comedian: another process was lost\n")
+    other, end = left("deaf")
+    end()
+    assert other.communicate(timeout=30) == ("", "comedian: process 0, on 127.0.0.1, was lost\n")
     assert other.returncode == 1
 
 
