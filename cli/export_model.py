@@ -8,6 +8,7 @@ import typer
 from comedian.errors import InputError
 
 from ._app import command
+from ._device import say_device
 from ._options import LabelsPath, Prefer, Quiet, Root, by_name, warn_ignored
 from ._outputs import check_output, refuse_inputs
 from ._progress import progress
@@ -53,7 +54,7 @@ def export_model(
         raise InputError("no output was given", remedy="name a file with -o: model.onnx")
     from comedian.formats.exported import check_name, write_exported
     from comedian.models.exported import ExportedSpotter
-    from comedian.spotting.fidelity import compare_export, draw_tubelets, find_halves
+    from comedian.spotting.fidelity import CPU, compare_export, draw_tubelets, find_halves
     from comedian.weights.export import export, open_weights
     from comedian.weights.hub import fetch
     from comedian.weights.quantise import quantised
@@ -68,6 +69,7 @@ def export_model(
     ours, header = open_weights(fetch(spotter))
     known, halves = (find_halves(names, root, prefer) for names in (calibrate if int8 else None, valid))
     refuse_inputs([output], [half.path for half in (*known, *halves)])
+    say_device(NAME, CPU.type, CPU, quiet, why="as ONNX Runtime has it")
     made = export(ours, header, output)
     say(f"float32: {made.export}")
     if int8:

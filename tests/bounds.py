@@ -47,6 +47,7 @@ PART = (  # reading, decoding, networks, a step of each stage, and the commands 
     "tests/training/test_pretrain_spatial.py",
     "tests/training/test_distill.py",
     "tests/training/test_finetune_step.py",
+    "tests/test_interrupts.py",
     "tests/cli/test_device.py",
     "tests/cli/test_finetune.py",
     "tests/cli/test_spot.py",

@@ -37,3 +37,22 @@ def test_training_says_its_device_and_precision(run, words, tmp_path, monkeypatc
     assert status == 0, err
     assert f"{stage}: on the CPU, float32\n" in err
     assert read_header(tmp_path / "a.safetensors").recipe["precision"] == "fp32"
+
+
+@pytest.mark.parametrize("name", ["spot", "build-bank", "export-model"])
+def test_others_that_compute_say_it_too(run, tiny, tmp_path, monkeypatch, name):
+    from importlib import import_module
+
+    if name == "export-model":
+        for package in ("onnx", "onnxruntime", "onnxscript"):
+            pytest.importorskip(package)
+    words = {
+        "spot": [tiny.half, "-m", tiny.spotter, "--device", "cpu", "-o", tmp_path / "a.jsonl"],
+        "build-bank": [tiny.frames, "--teacher", tiny.spatial, "--device", "cpu", "-o", tmp_path / "a.h5"],
+        "export-model": [tiny.spotter, "-o", tmp_path / "a.onnx"],
+    }[name]
+    monkeypatch.setattr(devices, "has_cards", lambda: True)
+    status, _, err = run(import_module(f"cli.{name.replace('-', '_')}").main, *words)
+    assert status == 0, err
+    why = " as ONNX Runtime has it" if name == "export-model" else ""
+    assert f"{name}: on the CPU, float32{why}\n" in err
