@@ -24,7 +24,7 @@ COMMANDS = (
 )
 
 
-WITHOUT_NETWORK = {"laptop": "smoke", "timm:tf_efficientnet_lite0": "distilled.safetensors", "60": "2"}
+WITHOUT_NETWORK = {"laptop": "smoke", "timm:tf_efficientnet_lite0": "distilled.safetensors", "20": "2"}
 
 
 def lines() -> list[list[str]]:
