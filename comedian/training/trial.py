@@ -1,12 +1,14 @@
-"""A short trial of a stage: real batches on the run's device, after one that warms up; nothing is written.
+"""A short trial of a stage: real batches on the run's device, after one that warms up; nothing is kept.
 
 Letters: B clips of a process's share of a batch, b of them that pass in the trial.
 """
 
+import os
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import count
+from tempfile import TemporaryFile
 from time import perf_counter
 from typing import Any
 
@@ -159,11 +161,17 @@ class _Trial:
         raise AssertionError("epochs do not end")
 
     def state(self) -> tuple[float, int]:
-        """Seconds and bytes of the state for resuming, which goes nowhere."""
+        """Seconds and bytes of the state for resuming, written where it would lie, without a name."""
+        step, began = self.stage.step, perf_counter()
+        state = state_of(Place(self.stage.name), {"recipe": step.recipe}, step, self.optimizer)
+        folder = next(parent for parent in self.run.output.absolute().parents if parent.exists())
+        with suppress(OSError, RuntimeError), TemporaryFile(dir=folder) as file:  # the disk may be full
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+            return perf_counter() - began, file.tell()
         sink: Any = _Sink()
-        began = perf_counter()
-        step = self.stage.step
-        torch.save(state_of(Place(self.stage.name), {"recipe": step.recipe}, step, self.optimizer), sink)
+        torch.save(state, sink)
         return perf_counter() - began, int(sink.num_bytes)
 
     def _epoch(self, clips: int, epoch: int) -> Generator[float, None, None]:

@@ -50,7 +50,7 @@ def test_epochs_and_iterations_are_those_of_the_run(inputs, run, steady):
         "finetune head: 2 epochs of 2 iterations of 4 windows",
         "finetune: 3 epochs of 2 iterations of 4 windows",
     ]
-    assert [part.seconds for part in found.times] == [2 * (2 + 2), 3 * (2 + 2)]
+    assert [part.seconds for part in found.times] == [2 * (2 + 2 + 2), 3 * (2 + 2 + 2)]
     scratch = plan_of("finetune", inputs, run)
     assert scratch.steps == ["finetune: 2 epochs of 2 iterations of 4 windows"]
 

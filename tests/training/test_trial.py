@@ -129,3 +129,15 @@ def test_the_state_is_as_large_as_its_file(stage, inputs):
     with stage("distill")[0].epochs as epochs:
         fit(stage("distill")[0]._replace(epochs=epochs), run, noted)
     assert found.state_bytes == pytest.approx(sizes[-1], rel=0.1)
+
+
+def test_a_full_disk_is_no_end(stage, monkeypatch, tmp_path):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    one, run = stage("distill")
+    with one.epochs:
+        found = try_out(one, run, most=1000)
+        monkeypatch.setattr(trial, "TemporaryFile", full)
+        assert try_out(one, run, most=1000).state_bytes == pytest.approx(found.state_bytes, rel=0.01)
+    assert list(tmp_path.iterdir()) == []
