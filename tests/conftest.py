@@ -10,6 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None)  # a busy machine is no failure
+settings.load_profile("suite")
 
 CLASSES = ("Goal", "Foul", "Corner")
 SIZE = (64, 36)  # width, height of stored frames
