@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from comedian.errors import InputError
 SILENCE_SECONDS = 45.0  # after which a machine is gone; a switch that starts anew takes half of that
 SILENCE = "COMEDIAN_SILENCE_SECONDS"  # in the environment, to change it
 JOIN_SECONDS = 600.0  # in which all processes come: they import from network file systems
+KEY_SECONDS = 5.0  # in which who comes tells the key, which our processes do at once
 OWN_NOTICE_SECONDS = 1.0  # in which the main thread may meet the loss by itself
 LAST_SECONDS = 20.0  # in which it cleans up
 DAY_SECONDS = 86_400  # the longest silence: Linux takes no probe later than after 32,767 seconds
@@ -119,20 +121,30 @@ def _to_others(size: int, store: Store) -> Lines:
     key = secrets.token_bytes(KEY_BYTES)
     lines: Lines = {}
     with socket.create_server(("", 0), family=family, dualstack_ipv6=both, backlog=size) as door:
-        door.settimeout(JOIN_SECONDS)
+        until = time.monotonic() + JOIN_SECONDS
         store.set(PLACE, f"{door.getsockname()[1]} {key.hex()}")
         while len(lines) < size - 1:
+            door.settimeout(max(until - time.monotonic(), 0.001))
             try:
                 line, address = door.accept()
             except TimeoutError:
                 raise _not_reached("the other processes do not reach the first") from None
-            line.settimeout(JOIN_SECONDS)
-            with suppress(OSError):
-                told = line.recv(KEY_BYTES + RANK.size, socket.MSG_WAITALL)
-                if len(told) == KEY_BYTES + RANK.size and secrets.compare_digest(told[:KEY_BYTES], key):
-                    (rank,) = RANK.unpack(told[KEY_BYTES:])
-                    lines[_probed(line)] = f"process {rank}, on {address[0].removeprefix(MAPPED)},"
+            rank = _rank_told(line, key)
+            if rank is None:
+                line.close()
+            else:
+                lines[_probed(line)] = f"process {rank}, on {address[0].removeprefix(MAPPED)},"
     return lines
+
+
+def _rank_told(line: socket.socket, key: bytes) -> int | None:
+    """Who comes, by the key and the rank that it tells; None of a stranger."""
+    line.settimeout(KEY_SECONDS)
+    with suppress(OSError):
+        told = line.recv(KEY_BYTES + RANK.size, socket.MSG_WAITALL)
+        if len(told) == KEY_BYTES + RANK.size and secrets.compare_digest(told[:KEY_BYTES], key):
+            return int(RANK.unpack(told[KEY_BYTES:])[0])
+    return None
 
 
 def _to_first(rank: int, store: Store) -> Lines:

@@ -150,12 +150,16 @@ def test_the_main_thread_is_interrupted_where_it_computes(left):
     assert other.communicate(timeout=30)[0] == "process 0, on 127.0.0.1, was lost\n"
 
 
-def test_strangers_are_sent_away(first, second):
+def test_strangers_are_sent_away(first, second, monkeypatch):
+    monkeypatch.setattr(machines, "KEY_SECONDS", 0.5)
     thread, outcome = first(lambda: None)
     port = int(first.store[machines.PLACE].split()[0])
     for words in (b"", b"GET / HTTP/1.1\r\n\r\n" * 9):
         with socket.create_connection(("127.0.0.1", port)) as stranger:
             stranger.sendall(words)
+    with socket.create_connection(("127.0.0.1", port)) as silent:
+        silent.settimeout(30)
+        assert silent.recv(1) == b"", "who says nothing is not waited for"
     assert second(0).communicate(timeout=30)[0] == "in touch\n"
     thread.join(30)
     assert outcome == ["done"]
