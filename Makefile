@@ -65,11 +65,11 @@ say = @printf '\n[%s] %s\n' "$$(date +%T)" "$(1)"
 VALIDATE := $(if $(wildcard $(VALID)),--valid "$(VALID)")
 
 # What BATCH, EPOCHS and SET say for the step $(1): a word for it, else one for all.
-STEPS    := pretrain-spatial distill finetune
+TRAINING := pretrain-spatial distill finetune
 for_all   = $(foreach word,$(2),$(if $(findstring =,$(word)),,$(word)))
 given     = $(lastword $(for_all) $(patsubst $(1)=%,%,$(filter $(1)=%,$(2))))
 option    = $(if $(call given,$(1),$(3)),$(2) $(call given,$(1),$(3)))
-settings  = $(filter-out $(STEPS:=.%),$(SET)) $(patsubst $(1).%,%,$(filter $(1).%,$(SET)))
+settings  = $(filter-out $(TRAINING:=.%),$(SET)) $(patsubst $(1).%,%,$(filter $(1).%,$(SET)))
 changes   = $(call option,$(1),--batch-size,$(BATCH)) $(call option,$(1),--epochs,$(EPOCHS)) \
     $(foreach setting,$(settings),--set '$(setting)') $(if $(MEMORY),--memory $(MEMORY))
 
