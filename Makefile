@@ -84,7 +84,8 @@ spot      = $(LAUNCH) $(BIN)/spot "$(TEST)" --root "$(WORK)/frames" --model "$(W
     --scores "$(WORK)/test.scores.h5" -o "$(WORK)/test.jsonl"
 
 recipe: $(STAMP) ## extract, pretrain, build the bank, distill, fine-tune, spot and score
-	@[ -f "$(WORK)/test.json" ] || $(MAKE) --no-print-directory check-recipe
+	@[ -n "$(ANYWAY)" ] || [ -f "$(WORK)/test.json" ] || $(MAKE) --no-print-directory check-recipe \
+	    || { echo "make recipe: ANYWAY=1 goes on in spite of what was found" >&2; false; }
 	@$(MAKE) --no-print-directory "$(WORK)/test.json"
 	cat "$(WORK)/test.json"
 
@@ -92,17 +93,21 @@ check-recipe: $(STAMP) ## what would stop the recipe, all at once, before its fi
 	$(call say,check-recipe)
 	@$(BIN)/comedian check-recipe "$(TRAIN)" $(VALIDATE) --test "$(TEST)" --root "$(DATA)" --work "$(WORK)" \
 	    --recipe $(MODEL) $(BATCH:%=--batch-size '%') $(EPOCHS:%=--epochs '%') $(SET:%=--set '%') \
-	    $(if $(MEMORY),--memory $(MEMORY)) --launch '$(LAUNCH)' --bank '$(BANK)' $(EXTRACT)
+	    $(if $(MEMORY),--memory $(MEMORY)) --launch '$(LAUNCH)' --bank '$(BANK)' $(filter-out --force -f,$(EXTRACT))
 
-# Each command as the recipe runs it, with --plan; frames, bank and weights need not be there yet.
-planned = @printf '\n%s\n' "$(1)"; $(2) --plan
+# Each command as the recipe runs it, with --plan; frames, bank and weights need not be there yet. A step whose
+# file $(3) is there is done.
+planned = @printf '\n%s\n' "$(1)"; $(if $(wildcard $(3)),echo "done: $(3)",$(2) --plan)
+made    = $(WORK)/$(1).safetensors
+to_spot = $(if $(wildcard $(WORK)/test.frames),$(spot),$(subst $(WORK)/frames,$(DATA),$(spot))) # frames, or videos
 
 plan: $(STAMP) ## what is left of the recipe: steps, time by trials of seconds, memory, disk; writes nothing
 	$(call planned,extract-frames,$(call extract,"$(TRAIN)" $(if $(VALIDATE),"$(VALID)") "$(TEST)"))
-	$(call planned,step 1: pretrain-spatial,$(pretrain))
-	$(call planned,step 2: distill,$(distill))
-	$(call planned,step 3: finetune,$(finetune))
-	@echo; echo spot; $(if $(wildcard $(WORK)/spotter.safetensors),$(spot) --plan,echo 'not known before step 3')
+	$(call planned,step 1: pretrain-spatial,$(pretrain),$(call made,spatial))
+	$(call planned,step 2: distill,$(distill),$(call made,distilled))
+	$(call planned,step 3: finetune,$(finetune),$(call made,spotter))
+	$(if $(wildcard $(call made,spotter)),$(call planned,spot,$(to_spot),$(WORK)/test.jsonl),\
+	    @printf '\nspot\nnot known before step 3\n')
 
 $(WORK)/%.frames: $(DATA)/%.txt $(STAMP)
 	$(call say,extract-frames $<)

@@ -39,7 +39,7 @@ def open_halves(sources: list[str], flags: Flags):
     from comedian.data.halves import Halves
 
     try:
-        return Halves.open(find_games(sources, FRAMES_SUFFIXES, flags.root, flags.prefer))
+        games = find_games(sources, FRAMES_SUFFIXES, flags.root, flags.prefer)
     except InputError as error:
         if not flags.plan or not all(name.endswith(".txt") and Path(name).is_file() for name in sources):
             raise
@@ -49,6 +49,7 @@ def open_halves(sources: list[str], flags: Flags):
             return halves_to_be(sources, flags.prefer)
         except InputError:
             raise error from None
+    return Halves.open(games)
 
 
 def print_distilling(halves, path: Path, recipe, run, start, flags: Flags) -> None:

@@ -62,7 +62,8 @@ def check_recipe(
 
     lists = {"train": train, "valid": valid, "test": test}
     frames = check(FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality))
-    started = _after("nproc-per-node", launch) or "1"  # of torchrun
+    started = _after("nproc-per-node", launch) or "1"  # of torchrun, on each machine
+    machines = _after("nnodes", launch)
     asked = Asked(
         lists={name: path for name, path in lists.items() if path},
         data=root or train.parent,
@@ -72,6 +73,7 @@ def check_recipe(
         batch_sizes=batch_size or (),
         epochs=epochs or (),
         processes=_number(started),
+        machines=int(machines) if machines.isdecimal() else 1,
         prefer=prefer,
         frames=frames,
         features=_after("features-name", bank),

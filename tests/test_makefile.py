@@ -77,7 +77,9 @@ def test_a_finding_stops_it(make, tmp_path):
     status, said, lines = make("recipe")
     assert status != 0
     assert "x: is wrong" in said
+    assert "make recipe: ANYWAY=1 goes on in spite of what was found\n" in said
     assert lines == []
+    assert [words[0] for words in make("recipe", "ANYWAY=1")[2]][:1] == ["extract-frames"]
 
 
 def test_what_is_made_is_not_checked_again(make, tmp_path):
@@ -90,16 +92,28 @@ def test_a_plan_is_of_each_step_as_it_would_run(make, tmp_path, options):
     status, said, lines = make("plan", "BATCH=8")
     assert (status, [words[0] for words in lines]) == (0, ["extract-frames", *STEPS])
     assert "spot\nnot known before step 3\n" in said
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "spotter.safetensors").touch()
-    _, _, planned = make("plan", "BATCH=8")
-    assert [words[0] for words in planned] == ["extract-frames", *STEPS, "spot"]
-    (tmp_path / "work" / "spotter.safetensors").unlink()
     _, _, real = make("recipe", "BATCH=8")
-    for words in planned:
+    for words in lines:
         assert options(words)["plan"]
         if words[0] != "extract-frames":
             assert words == [*of(real, words[0]), "--plan"]
+
+
+def test_a_plan_is_of_what_is_left(make, tmp_path, options):
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "spatial.safetensors").touch()
+    status, said, lines = make("plan")
+    assert (status, [words[0] for words in lines]) == (0, ["extract-frames", "distill", "finetune"])
+    assert f"step 1: pretrain-spatial\ndone: {work}/spatial.safetensors\n" in said
+    for name in ("distilled", "spotter"):
+        (work / f"{name}.safetensors").touch()
+    of_videos = make("plan")[2][-1]
+    (work / "test.frames").touch()
+    of_frames = make("plan")[2][-1]
+    assert of_videos[0] == of_frames[0] == "spot"
+    roots = [options(words)["root"] for words in (of_videos, of_frames)]
+    assert roots == [tmp_path / "data", work / "frames"]
 
 
 def test_banks_and_processes_are_passed_on(make, options):

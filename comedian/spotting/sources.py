@@ -65,7 +65,7 @@ def score_sources(
     """
     for source in sources:
         check_frames(source, spotters[0].trained_on)
-    device = _device_for(spotters, device, say)
+    device = device_for(spotters, device, say)
 
     def work(number: int) -> Iterator[Scores | str | InputError]:
         """Scores of a half, and after them what is to be said of it if somebody else is to say it."""
@@ -132,7 +132,7 @@ def score_video(
     if others:
         raise InputError(f"holds {1 + len(others)} periods", path, "score it with score_sources")
     check_frames(source, spotters[0].trained_on)
-    device = _device_for(spotters, torch.device(device), warnings.warn)
+    device = device_for(spotters, torch.device(device), warnings.warn)
     return join(score_source(source, spotters, spotters[0].spot, device))
 
 
@@ -162,7 +162,7 @@ def join_halves(runs: Iterable[Scores]) -> list[Scores]:
     return [join(parts) for _, parts in groupby(runs, key=lambda run: (run.video, run.half))]
 
 
-def _device_for(
+def device_for(
     spotters: Sequence[Spotter], device: torch.device, say: Callable[[str], None]
 ) -> torch.device:
     """The device, or the CPU where a spotter runs nowhere else."""

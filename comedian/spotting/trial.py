@@ -25,7 +25,7 @@ from comedian.spotting.encode import chunk_tokens
 from comedian.spotting.halves import Source, check_frames, frames_of
 from comedian.spotting.prefetch import ahead
 from comedian.spotting.sliding import join, score_stream
-from comedian.spotting.sources import decoders
+from comedian.spotting.sources import as_known, decoders, device_for
 from comedian.spotting.spots import to_spots
 
 TRIAL_SECONDS = 5.0
@@ -63,7 +63,7 @@ def spotting_plan(
     Raises:
         InputError: a video cannot be decoded, or frames differ from what the model was trained on.
     """
-    geometry = spotters[0].trained_on
+    geometry, device = spotters[0].trained_on, device_for(spotters, device, lambda message: None)
     for source in sources:
         check_frames(source, geometry)
     known = [source.duration_seconds for source in sources if source.duration_seconds is not None]
@@ -109,10 +109,11 @@ def _try(
         return ahead(frames_of(source, geometry, decoders(device)), FRAMES_AHEAD)
 
     with closing(frames()) as some:
-        list(score_stream(islice(some, chunk_tokens(device) * TUBELET_FRAMES), spotters, recipe, device))
+        first = as_known(islice(some, chunk_tokens(device) * TUBELET_FRAMES), source, spotters)
+        list(score_stream(first, spotters, recipe, device))
     began = perf_counter()
     with closing(frames()) as some:
-        taken = _for_seconds(some, TRIAL_SECONDS, counter)
+        taken = as_known(_for_seconds(some, TRIAL_SECONDS, counter), source, spotters)
         scores = join(score_stream(taken, spotters, recipe, device, source.video, source.half))
     spent = perf_counter() - began
     spots = to_spots(scores, spotters[0].classes, threshold)

@@ -175,7 +175,7 @@ def _networks(model: ModelRecipe, half: bool) -> _Networks:
 def _choose(memory: int, recipe: Any, name: str, need: Need) -> _Choice:
     """The fewest parts that fit, or the most there are."""
     optim = getattr(recipe, name)
-    batch, together = optim.batch_size // distributed.world_size(), _together(recipe, optim.batch_size)
+    batch, together = optim.batch_size // distributed.world_size(), together_of(recipe, optim.batch_size)
     most = max(-(-batch // together), optim.accumulate)
     for number in range(optim.accumulate, most + 1):
         clips = max(part.stop - part.start for part in parts_of(batch, number, together))
@@ -212,7 +212,7 @@ def _of_loss(recipe: Any, tokens: int, bank: Bank | None) -> Need:
     return Need(fixed, BLOCK_SCORES * FLOAT * tokens * BLOCK_ROWS)
 
 
-def _together(recipe: Any, batch: int) -> int:
+def together_of(recipe: Any, batch: int) -> int:
     """Clips that stay in one part: pairs that are mixed, or all whose heads have batch norm."""
     if getattr(recipe, "head_norm", "none") == "batch":
         return batch

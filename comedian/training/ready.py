@@ -24,7 +24,7 @@ from comedian.recipes.resolve import resolve
 from comedian.recipes.stages import STAGES
 from comedian.training.accumulate import parts_of
 from comedian.training.loop import mixes_precision
-from comedian.training.memory import need, used_optims, weights_of
+from comedian.training.memory import need, together_of, used_optims, weights_of
 from comedian.training.outlook import machine_bytes
 from comedian.video.extract import plan
 from comedian.video.trial import extraction_plan
@@ -44,7 +44,7 @@ class Asked:
         preset: recipe, or TOML file.
         settings, batch_sizes, epochs: words such as `16` or `model.depth=6` for all steps, `distill=16` or
             `distill.mask_share=0` for one.
-        processes: that train together on this machine.
+        processes, machines: that train together on each of so many machines.
         prefer, frames, workers: as `extract-frames` takes them.
         features: ending of the feature files that the bank is made of; "" for a teacher.
         memory: bytes that `--memory` gives, or None.
@@ -58,6 +58,7 @@ class Asked:
     batch_sizes: Sequence[str] = ()
     epochs: Sequence[str] = ()
     processes: int = 1
+    machines: int = 1
     prefer: str | None = None
     frames: FramesRecipe = field(default_factory=FramesRecipe)
     features: str = ""
@@ -182,16 +183,17 @@ def _is_for(stage: str, word: str) -> bool:
 
 def _batches(asked: Asked, stage: str, recipe: Any) -> Iterator[Finding]:
     """Batches that so many processes cannot share, or pass in so many parts."""
+    processes = asked.processes * asked.machines
     for optim in used_optims(recipe):
         batch, mixes = getattr(recipe, optim).batch_size, getattr(recipe, "mixup_alpha", 0) > 0
-        share, left = divmod(batch, asked.processes)
-        if left or (mixes and asked.processes > 1 and share % 2):
+        share, left = divmod(batch, processes)
+        if left or (mixes and processes > 1 and share % 2):
             kind = "an even number each" if mixes else "as many each"
-            what = f"{stage}: {asked.processes} processes cannot share a batch of {batch}, {kind}"
-            yield Finding("BATCH", what, f"set BATCH={stage}={2 * asked.processes * max(share // 2, 1)}")
+            what = f"{stage}: {processes} processes cannot share a batch of {batch}, {kind}"
+            yield Finding("BATCH", what, f"set BATCH={stage}={2 * processes * max(share // 2, 1)}")
             continue
         try:
-            parts_of(share, getattr(recipe, optim).accumulate, 2 if mixes else 1)
+            parts_of(share, getattr(recipe, optim).accumulate, together_of(recipe, share))
         except InputError as error:
             yield Finding("SET", f"{stage}.{optim}: {error.what}", error.remedy or "")
 
@@ -217,7 +219,7 @@ def _memory(asked: Asked, recipes: Mapping[str, Any]) -> Iterator[Finding]:
     for stage, recipe in recipes.items():
         for optim in used_optims(recipe):
             own = getattr(recipe, optim)
-            share = max(own.batch_size // asked.processes, 1)
+            share = max(own.batch_size // (asked.processes * asked.machines), 1)
             shared = replace(recipe, **{optim: replace(own, batch_size=share)})
             half = mixes_precision(device, recipe.precision)
             needed = need(shared, asked.frames.size[::-1], optim, half, False).of(

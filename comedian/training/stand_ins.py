@@ -76,13 +76,16 @@ def halves_to_be(sources: Sequence[str], prefer: str | None = None) -> Halves:
 
 
 def _some_frames(half: Half, recipe: FramesRecipe) -> list[bytes]:
-    """Frames of the middle of a video."""
+    """Frames of the middle of a video; InputError where there are none."""
     grid, seconds = (recipe.fps, recipe.sampling), probe(half.path).duration_seconds or 0.0
     middle = max(int(seconds * recipe.fps - KEPT_FRAMES) // 2, 0)
     first = middle if middle and can_enter(half.path, grid, middle) else 0
     how = (half.path, recipe.fps, recipe.size, recipe.sampling)
     frames = sample_frames(*how, on_damage=lambda message: None, slots=(first, math.inf))
-    return [encoded(rgb, "jpeg", recipe.quality) for _, rgb in islice(frames, KEPT_FRAMES)]
+    kept = [encoded(rgb, "jpeg", recipe.quality) for _, rgb in islice(frames, KEPT_FRAMES)]
+    if not kept:
+        raise InputError("no frame can be decoded", half.path, "get it again")
+    return kept
 
 
 class BankToBe(Bank):

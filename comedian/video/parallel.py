@@ -24,9 +24,8 @@ from comedian.video.workers import CONTEXT, begin, obey_parent
 
 # A stretch costs a seek, which short ones would feel, and is kept until its turn comes.
 SHORTEST_SECONDS = 10.0
-HELPER_SECONDS = (
-    30.0  # of video for each process, which takes as long to begin as 50 seconds of 224p on a core
-)
+# Of video for each process, which takes as long to begin as 50 seconds of 224p on a core.
+HELPER_SECONDS = 30.0
 LARGEST_BYTES = 1 << 25  # a minute of 398x224 at 2 frames a second
 Video = tuple[str | Path, float, tuple[int, int], str]  # path, fps, size, sampling
 DESK_FRAMES = 8  # that a helper hands over at once, in memory it shares with its parent

@@ -15,7 +15,7 @@ from comedian.formats.frames import encoded
 from comedian.plans import Plan, Timed, Written, counted, duration, size
 from comedian.recipes.frames import FramesRecipe
 from comedian.video.extract import Job, done_already, duration_of
-from comedian.video.parallel import HELPER_SECONDS, cores
+from comedian.video.parallel import HELPER_SECONDS, own_cores
 from comedian.video.period import slots_of
 from comedian.video.sample import ALL_SLOTS, can_enter, sample_frames
 from comedian.video.workers import results_of
@@ -64,9 +64,10 @@ def extraction_plan(
     todo = list(_readable([job for job in jobs if job not in kept], say))
     if not todo and not kept:
         raise InputError("no video can be read", jobs[0].video, "get it again")
-    began, workers = perf_counter(), workers or cores()
-    each = max(1, workers // max(len(todo), 1))
-    tried = _try(todo, recipe, min(workers, len(todo)), each)
+    began, workers = perf_counter(), workers or own_cores()
+    each = max(1, workers // len(jobs))
+    halves = min(workers, len(todo))
+    tried = _try(todo, recipe, halves, each)
     spent = perf_counter() - began
     known = [one for one in todo if one.seconds is not None]
     frames = sum(math.ceil((one.seconds or 0) * recipe.fps) for one in known)
@@ -78,7 +79,7 @@ def extraction_plan(
     steps = [f"{counted(len(todo), 'half')} to extract, {media} of video"]
     return Plan(
         steps=[*steps, *([f"{counted(len(kept), 'half')} done already"] if kept else [])],
-        times=[Timed("extraction", _seconds(todo, tried, recipe, len(tried)))],
+        times=[Timed("extraction", _seconds(todo, tried, recipe, halves, each))],
         memory=_memory(tried),
         folder=folder,
         written=[Written(counted(len(todo), "frames file"), of_files)],
@@ -110,7 +111,7 @@ def _try(todo: Sequence[_Todo], recipe: FramesRecipe, halves: int, each: int) ->
     places = [
         (todo[number * len(todo) // halves], (part + 0.5) / each)
         for number in range(halves)
-        for part in range(each if _is_long(todo[number * len(todo) // halves], each) else 1)
+        for part in range(_processes(todo[number * len(todo) // halves], each))
     ]
     if not places:
         return []
@@ -118,9 +119,9 @@ def _try(todo: Sequence[_Todo], recipe: FramesRecipe, halves: int, each: int) ->
     return [found for found in results_of(_decode, items, len(items)) if found.frames]
 
 
-def _is_long(one: _Todo, each: int) -> bool:
-    """Whether several workers would share it."""
-    return (one.seconds or 0.0) >= each * HELPER_SECONDS
+def _processes(one: _Todo, each: int) -> int:
+    """How many of `each` would share a half, at most, as `sample_apart` has it."""
+    return max(min(each, int((one.seconds or 0.0) / HELPER_SECONDS)), 1)
 
 
 def _decode(job: Job, seconds: float | None, place: float, recipe: FramesRecipe) -> _Tried:
@@ -145,19 +146,18 @@ def _decode(job: Job, seconds: float | None, place: float, recipe: FramesRecipe)
 
 
 def _seconds(
-    todo: Sequence[_Todo], tried: Sequence[_Tried], recipe: FramesRecipe, workers: int
+    todo: Sequence[_Todo], tried: Sequence[_Tried], recipe: FramesRecipe, halves: int, each: int
 ) -> float | None:
-    """How long it takes, halves handed to workers in turn; None where a half's length is not known."""
+    """How long it takes, so many halves at a time; None where a half's length is not known."""
     if not todo:
         return 0.0
     if not tried or any(one.seconds is None for one in todo):
         return None
     pace = sum(max(one.spent, 1e-6) for one in tried) / max(sum(one.frames - 1 for one in tried), 1)
     opening = sum(one.opening for one in tried) / len(tried)
-    ends = [0.0] * workers
-    shared = max(1, workers // len(todo))
+    ends = [0.0] * halves
     for one in todo:
-        took = (one.seconds or 0.0) * recipe.fps * pace / shared + opening
+        took = (one.seconds or 0.0) * recipe.fps * pace / _processes(one, each) + opening
         heapq.heapreplace(ends, ends[0] + took)
     return max(ends)
 

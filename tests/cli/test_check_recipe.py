@@ -39,7 +39,12 @@ def test_everything_at_once(run, line, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "launch", ["torchrun --nproc-per-node 3 --no-python", "torchrun --nproc_per_node=3"]
+    "launch",
+    [
+        "torchrun --nproc-per-node 3 --no-python",
+        "torchrun --nproc_per_node=3",
+        "torchrun --nnodes 3 --nproc-per-node 1",
+    ],
 )
 def test_processes_are_counted(run, line, launch):
     status, out, _ = run(main, *line, "--launch", launch, "--batch-size", "8")

@@ -11,6 +11,7 @@ from comedian.training import ready
 from comedian.training.ready import Asked, findings
 from tests.conftest import GAMES, SIZE
 
+NORMED = 'head_norm="batch"', "optim.accumulate=2"
 SMALL = ("model.image_height=32", "model.image_width=32", "model.num_tokens=4")
 
 
@@ -111,7 +112,12 @@ def test_features_of_a_bank(asked, tiny):
         ({"batch_sizes": ("many",)}, "BATCH: 'many' is no number from 1 on; write BATCH=16, or distill=16"),
         ({"epochs": ("finetune=0",)}, "EPOCHS: '0' is no number from 1 on"),
         ({"batch_sizes": ("distill=9",), "processes": 2}, "BATCH: distill: 2 processes cannot"),
+        ({"batch_sizes": ("distill=9",), "machines": 2}, "BATCH: distill: 2 processes cannot"),
         ({"settings": (*SMALL, "distill.optim.accumulate=99")}, "SET: distill.optim: a process's 8 clips"),
+        (
+            {"settings": (*SMALL, *("pretrain-spatial." + one for one in NORMED))},
+            "SET: pretrain-spatial.optim: a process's ",
+        ),
     ],
 )  # fmt: skip
 def test_settings(asked, change, expected):

@@ -86,6 +86,7 @@ def test_halves_go_to_workers_in_turn():
     job = Job(Path("a"), 1, Path("b"))
     todo = [_Todo(job, seconds) for seconds in (100.0, 100.0, 50.0)]
     tried = [_Tried(1.0, 2.0, 21, 0, 0)] * 2
-    assert _seconds(todo, tried, RECIPE, 2) == pytest.approx(21 + 11)
-    assert _seconds(todo[:1], tried, RECIPE, 2) == pytest.approx(10 + 1), "both decode the only one"
-    assert _seconds([_Todo(job, None)], tried, RECIPE, 2) is None
+    assert _seconds(todo, tried, RECIPE, 2, 1) == pytest.approx(21 + 11)
+    assert _seconds(todo[:1], tried, RECIPE, 1, 2) == pytest.approx(10 + 1), "both decode the only one"
+    assert _seconds(todo[2:], tried, RECIPE, 1, 2) == pytest.approx(10 + 1), "one alone, under a minute"
+    assert _seconds([_Todo(job, None)], tried, RECIPE, 1, 2) is None
