@@ -51,7 +51,7 @@ class ProcessLost(RuntimeError):
     """Another process of this job is gone."""
 
 
-def are_several() -> bool:
+def span_machines() -> bool:
     """Whether torchrun's processes run on more than one machine."""
     return os.environ.get("WORLD_SIZE", "1") != os.environ.get("LOCAL_WORLD_SIZE", "1")
 
@@ -61,7 +61,7 @@ def choose_interface() -> None:
 
     Else it takes the address of this machine's own name, which is the loopback on many a Linux.
     """
-    if are_several() and (name := _interface_to(os.environ["MASTER_ADDR"])):
+    if span_machines() and (name := _interface_to(os.environ["MASTER_ADDR"])):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
 
 
@@ -75,7 +75,7 @@ def in_touch(rank: int, size: int, store: Store) -> Iterator[None]:
     Raises:
         InputError: no line to the first process can be had.
     """
-    if not are_several():
+    if not span_machines():
         yield
         return
     lines = _to_others(size, store) if rank == 0 else _to_first(rank, store)

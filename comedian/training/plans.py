@@ -24,7 +24,7 @@ from comedian.formats.frames import FramesFile
 from comedian.formats.tokens import TokensFile
 from comedian.plans import Plan, Timed, Written, counted, duration, free_bytes, size
 from comedian.recipes.model import TUBELET_FRAMES
-from comedian.recipes.stages import DistillRecipe, FinetuneRecipe, OptimRecipe, PretrainSpatialRecipe
+from comedian.recipes.stages import DistillRecipe, FinetuneRecipe, PretrainSpatialRecipe
 from comedian.training import distill, finetune, pretrain_spatial
 from comedian.training.finetune import FROZEN_STAGE, FinetuneStep
 from comedian.training.frozen import missing_views, some_tokens
@@ -105,7 +105,7 @@ def finetuning_plan(
         stage = finetune.stage_of(name, step, optim, halves, targets, run, loader)
         with stage.epochs:
             parts.append(_part(stage, recipe, halves, run, name=OPTIMS[name]))
-    judging = _judging(step, stages, validation, run, encoding) if validation else []
+    judging = _judging(step, parts, validation, run, encoding) if validation else []
     once = [Timed("encoding", encoding.seconds)] if encoding else []
     reads = [file.path for file in validation.halves.files] if validation else []
     remarks = [encoding.remark] if encoding and encoding.num_bytes else []
@@ -147,14 +147,14 @@ def _epochs_left(stage: Stage, run: Run) -> float:
 
 def _judging(
     step: FinetuneStep,
-    stages: Sequence[tuple[str, OptimRecipe]],
+    parts: Sequence[_Part],
     validation: Validation,
     run: Run,
     encoding: "_Encoding | None",
 ) -> list[Timed]:
-    """Validation after each epoch and once in the end, and a choice, from that of a part of a half."""
-    frozen = sum(optim.epochs for name, optim in stages if name == FROZEN_STAGE)
-    epochs = sum(optim.epochs for _, optim in stages)
+    """Validation after each epoch that is left, once more, and a choice, from those of a part of a half."""
+    frozen = sum(part.epochs for part in parts if part.stage.name == FROZEN_STAGE)
+    epochs = sum(part.epochs for part in parts)
     known = _seconds_of_a_pass(step, validation, run, encoding) if frozen else 0.0
     asked = _seconds_of_a_pass(step, validation, run, None)
     judging = [Timed("validation", frozen * known + (epochs - frozen + 1) * asked)]
