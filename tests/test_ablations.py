@@ -225,13 +225,13 @@ def observe(inputs, folder, stage, recipe, start):
         seen["clips"], seen["sampler"] = len(clips), kind_of(clips, halves, num_frames)
         return clips
 
-    def planned(name, step, optim, peak_lr, planned_epochs, run, *hooks, **more):
-        seen["stages"].append((name, optim.epochs))
-        seen["steps"].append(planned_epochs.iterations)
-        seen["peak lr"].append(peak_lr)
-        network = getattr(step, "spotter", step)
+    def planned(stage, run, *hooks):
+        seen["stages"].append((stage.name, stage.optim.epochs))
+        seen["steps"].append(stage.epochs.iterations)
+        seen["peak lr"].append(stage.peak_lr)
+        network = getattr(stage.step, "spotter", stage.step)
         seen.update(origin(network, inputs))
-        seen.update(first_batch(step, network.spatial, next(planned_epochs.batches(0))))
+        seen.update(first_batch(stage.step, network.spatial, next(stage.epochs.batches(0))))
 
     named = {"nothing": None, "ImageNet": "timm:vit_tiny_patch16_224"}
     init = named[start] if start in named else str(inputs / f"{start}.safetensors")
