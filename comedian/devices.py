@@ -6,6 +6,7 @@ before, it is emulated and slower than float32. Of CPUs that have it some are sl
 them (`comedian.training.precision`), everything else stays with float32.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -121,3 +122,15 @@ def _no_code(number: int) -> str:
     major, minor = torch.cuda.get_device_capability(number)
     name = torch.cuda.get_device_name(number)
     return f"torch {torch.__version__} has no code for {name} (compute capability {major}.{minor})"
+
+
+def device_bytes(device: torch.device) -> int:
+    """Memory of a card, or of this machine."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return machine_bytes()
+
+
+def machine_bytes() -> int:
+    """Memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,5 +1,6 @@
 """What a run would take: a short table for people."""
 
+import resource
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 NOT_KNOWN = "not known"
 NAME_WIDTH = 8  # of the table's first column
+MAXRSS_BYTES = 1024  # unit of the peak that Linux tells
 
 
 class Written(NamedTuple):
@@ -136,3 +138,8 @@ def _two_digits(number: float) -> str:
 def _listed(files: Sequence[Written]) -> str:
     each = (f"{name} ({NOT_KNOWN if held is None else size(held)})" for name, held in files)
     return ", ".join(each) or "nothing"
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES

@@ -1,7 +1,6 @@
 """What spotting would take: a trial spots the beginning of the first half, for some seconds."""
 
 import json
-import resource
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
@@ -16,7 +15,7 @@ from comedian import distributed
 from comedian.errors import some_of
 from comedian.formats.scores import GROUP_BYTES
 from comedian.models.spotter import Spotter
-from comedian.plans import NOT_KNOWN, Plan, Timed, Written, counted, duration, size
+from comedian.plans import NOT_KNOWN, Plan, Timed, Written, counted, duration, peak_bytes, size
 from comedian.recipes.model import TUBELET_FRAMES
 from comedian.recipes.stages import SpotRecipe
 from comedian.recipes.suppress import THRESHOLD
@@ -29,7 +28,6 @@ from comedian.spotting.sources import as_known, decoders, device_for
 from comedian.spotting.spots import to_spots
 
 TRIAL_SECONDS = 5.0
-MAXRSS_BYTES = 1024  # unit of the peak that Linux tells
 PROBABILITY = 4  # bytes
 TIME = 8
 
@@ -133,7 +131,7 @@ def _for_seconds(frames: Iterable, seconds: float, counter: list[int]) -> Iterat
 
 def _memory(device: torch.device) -> str:
     """What the trial took at most: spotting takes no more of a longer video."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES
+    own = peak_bytes()
     if device.type != "cuda":
         return f"{size(own)}, seen in the trial; the same for videos of any length"
     of_card = torch.cuda.max_memory_reserved(device)

@@ -3,7 +3,6 @@
 Letters: L tokens of a window, h × w pixels the network sees.
 """
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from torch import Tensor
 from comedian.data.augment import random_view
 from comedian.data.halves import Halves
 from comedian.data.sampling import draw_clips
+from comedian.devices import machine_bytes
 from comedian.errors import InputError
 from comedian.models.spotter import Spotter
 from comedian.recipes.model import TUBELET_FRAMES
@@ -164,11 +164,6 @@ def _counted(recipe: FinetuneRecipe, halves: Halves, held_out: Halves | None) ->
     )
     stride = recipe.spot.stride_tokens or max(model.num_tokens // 2, 1)
     return _Counts(windows, trained, held, held // stride)
-
-
-def machine_bytes() -> int:
-    """Memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _tried(recipe: FinetuneRecipe, halves: Halves) -> _Pace:

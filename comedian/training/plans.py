@@ -17,7 +17,7 @@ from torch import nn
 from comedian import distributed
 from comedian.data.halves import Halves
 from comedian.data.token_loader import TokenLoader
-from comedian.devices import describe
+from comedian.devices import describe, device_bytes
 from comedian.formats.actions import Action
 from comedian.formats.bank import Bank
 from comedian.formats.frames import FramesFile
@@ -30,7 +30,7 @@ from comedian.training.finetune import FROZEN_STAGE, FinetuneStep
 from comedian.training.frozen import missing_views, some_tokens
 from comedian.training.loop import Stage, mixes_precision
 from comedian.training.memory import need
-from comedian.training.outlook import FITTING, OPTIMS, machine_bytes
+from comedian.training.outlook import FITTING, OPTIMS
 from comedian.training.run import Run
 from comedian.training.stand_ins import FramesToBe, StartToBe
 from comedian.training.state import read_place
@@ -126,7 +126,7 @@ def _part(
         needed = need(replace(recipe, **{name: optim}), frame, name, half, run.recompute, bank)
         return needed.of(min(clips, together))
 
-    limit, most = FITTING * _device_bytes(run.device), share
+    limit, most = FITTING * device_bytes(run.device), share
     while bytes_of(most) > limit and most > stage.together:
         most = max(most // 2, stage.together)
     tried = try_out(stage, run, most) if bytes_of(most) <= limit else None
@@ -309,7 +309,7 @@ def _step(part: _Part, clips: str) -> str:
 
 def _memory(num_bytes: int, device: torch.device) -> str:
     """What the shapes say, beside what there is."""
-    there = _device_bytes(device)
+    there = device_bytes(device)
     whose = "the device" if device.type == "cuda" else "this machine"
     said = f"about {size(num_bytes)} by the shapes, {whose} has {size(there)}"
     if num_bytes <= there:
@@ -333,10 +333,3 @@ def _bytes_of(modules: Any) -> int:
     """Of the weights of some modules as a file."""
     values = [value for module in modules for value in cast(nn.Module, module).state_dict().values()]
     return sum(value.numel() * value.element_size() for value in values)
-
-
-def _device_bytes(device: torch.device) -> int:
-    """Memory of a card, or of this machine."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    return machine_bytes()

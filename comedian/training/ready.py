@@ -13,7 +13,7 @@ import torch
 
 from comedian.data.check import Check, Wanted
 from comedian.data.findings import Finding, of_error
-from comedian.devices import has_cards, pick_device
+from comedian.devices import device_bytes, has_cards, pick_device
 from comedian.errors import InputError
 from comedian.formats.games import FRAMES_SUFFIXES, VIDEO_SUFFIXES, Game, files_of, listed_games, read_list
 from comedian.formats.naming import named
@@ -25,7 +25,6 @@ from comedian.recipes.stages import STAGES
 from comedian.training.accumulate import parts_of
 from comedian.training.loop import mixes_precision
 from comedian.training.memory import need, together_of, used_optims, weights_of
-from comedian.training.outlook import machine_bytes
 from comedian.video.extract import plan
 from comedian.video.trial import extraction_plan
 
@@ -215,7 +214,7 @@ def _memory(asked: Asked, recipes: Mapping[str, Any]) -> Iterator[Finding]:
         return  # the parts are chosen so that they fit
     device = pick_device("auto")
     whose = "device" if device.type == "cuda" else "machine"
-    there = torch.cuda.get_device_properties(device).total_memory if whose == "device" else machine_bytes()
+    there = device_bytes(device)
     for stage, recipe in recipes.items():
         for optim in used_optims(recipe):
             own = getattr(recipe, optim)

@@ -2,7 +2,6 @@
 
 import heapq
 import math
-import resource
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 from comedian.errors import InputError, some_of
 from comedian.formats.frames import encoded
-from comedian.plans import Plan, Timed, Written, counted, duration, size
+from comedian.plans import Plan, Timed, Written, counted, duration, peak_bytes, size
 from comedian.recipes.frames import FramesRecipe
 from comedian.video.extract import Job, done_already, duration_of
 from comedian.video.parallel import HELPER_SECONDS, own_cores
@@ -22,7 +21,6 @@ from comedian.video.workers import results_of
 
 TRIAL_SECONDS = 3.0  # of each worker
 BESIDE_A_FRAME = 16  # bytes of its time and its place in the file
-MAXRSS_BYTES = 1024  # unit of the peak that Linux tells
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,7 @@ def _decode(job: Job, seconds: float | None, place: float, recipe: FramesRecipe)
             opened = perf_counter() if frames == 1 else opened
             if perf_counter() - began > TRIAL_SECONDS:
                 break
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES
-    return _Tried(opened - began, perf_counter() - opened, frames, num_bytes, peak)
+    return _Tried(opened - began, perf_counter() - opened, frames, num_bytes, peak_bytes())
 
 
 def _seconds(

@@ -97,7 +97,7 @@ def test_a_run_that_goes_on_needs_the_rest(inputs, run, steady):
 
 
 def test_what_does_not_fit_has_no_time(inputs, run, monkeypatch):
-    monkeypatch.setattr(plans, "machine_bytes", lambda: 10**9)
+    monkeypatch.setattr("comedian.devices.machine_bytes", lambda: 10**9)
     found = plan_of("pretrain", inputs, run)
     assert found.seconds is None
     assert "TOO LITTLE" in found.memory

@@ -148,7 +148,7 @@ def test_no_room(asked, monkeypatch):
 
 
 def test_no_memory(asked, monkeypatch):
-    monkeypatch.setattr(ready, "machine_bytes", lambda: 10**9)
+    monkeypatch.setattr("comedian.devices.machine_bytes", lambda: 10**9)
     monkeypatch.setattr(ready, "pick_device", lambda name: torch.device("cpu"))
     large = replace(asked, batch_sizes=("512",))
     assert any("BATCH: distill: a batch of 512 needs about" in line for line in hurting(large))
