@@ -5,6 +5,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from typing import Annotated, Any
 
 import typer
@@ -61,6 +62,28 @@ def with_parameters(function: Callable, parameters: Iterable[inspect.Parameter])
     shown.__annotations__ = {item.name: item.annotation for item in given}
     shown.__dict__.pop("__wrapped__", None)
     return function
+
+
+def parameters_of(kind: type) -> list[inspect.Parameter]:
+    """The options that the fields of a dataclass are."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter(item.name, keyword, default=item.default, annotation=item.type)
+        for item in fields(kind)
+    ]
+
+
+def gathered(
+    function: Callable, name: str, kind: type, parameters: Iterable[inspect.Parameter]
+) -> Callable:
+    """A function that takes these parameters, and gets those of a dataclass's fields as one, by a name."""
+
+    @functools.wraps(function)
+    def run(**values: Any) -> None:
+        together = kind(**{item.name: values.pop(item.name) for item in fields(kind)})
+        function(**{name: together}, **values)
+
+    return with_parameters(run, parameters)
 
 
 def _guarded(function: Callable, name: str) -> Callable:

@@ -1,15 +1,14 @@
 """The command line that the three training commands share."""
 
-import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ._app import with_parameters
+from ._app import gathered, parameters_of
 from ._memory import bytes_of
 from ._options import Device, PlanOnly, Prefer, Quiet, Root, Workers, by_name
 
@@ -81,15 +80,5 @@ class Flags:
 def with_flags(function: Callable) -> Callable:
     """Give a command the shared flags beside its own options; it receives them as `flags`."""
     own = [item for item in inspect.signature(function).parameters.values() if item.name != "flags"]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    shared = [
-        inspect.Parameter(item.name, keyword, default=item.default, annotation=item.type)
-        for item in fields(Flags)
-    ]
-
-    @functools.wraps(function)
-    def run(**values: Any) -> None:
-        flags = Flags(**{item.name: values.pop(item.name) for item in fields(Flags)})
-        function(flags=flags, **values)
-
-    return with_parameters(run, [shared[0], *own, *shared[1:]])
+    shared = parameters_of(Flags)
+    return gathered(function, "flags", Flags, [shared[0], *own, *shared[1:]])

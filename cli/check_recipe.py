@@ -7,15 +7,13 @@ from typing import Annotated
 import typer
 
 from comedian.errors import InputError
-from comedian.recipes.frames import FramesRecipe
-from comedian.recipes.schema import check
 
 from ._app import command
 from ._flags import MEMORY
-from ._options import Prefer, Quiet, Sampling
+from ._frames import Frames, with_frames
+from ._options import Prefer, Quiet
 from ._progress import progress
 from ._say import warn
-from .extract_frames import DEFAULT_SIZE, FORMAT, FPS, QUALITY, SAMPLING, SIZE, WORKERS, Format
 
 NAME = "comedian check-recipe"
 TRAIN = typer.Argument(metavar="TRAIN", help="List of the games to train on.")
@@ -31,8 +29,10 @@ LAUNCH = typer.Option(metavar="COMMAND", help="What starts several processes, su
 BANK = typer.Option(metavar="OPTIONS", help="Those of build-bank.")
 
 
+@with_frames
 def check_recipe(
     train: Annotated[Path, TRAIN],
+    *,
     valid: Annotated[Path | None, VALID] = None,
     test: Annotated[Path | None, TEST] = None,
     root: Annotated[Path | None, ROOT] = None,
@@ -45,12 +45,7 @@ def check_recipe(
     launch: Annotated[str, LAUNCH] = "",
     bank: Annotated[str, BANK] = "",
     prefer: Prefer = None,
-    fps: Annotated[float, FPS] = FramesRecipe.fps,
-    size: Annotated[tuple, SIZE] = DEFAULT_SIZE,
-    sampling: Annotated[Sampling, SAMPLING] = Sampling[FramesRecipe.sampling],
-    format: Annotated[Format, FORMAT] = Format[FramesRecipe.encoding],
-    quality: Annotated[int | None, QUALITY] = None,
-    workers: Annotated[int | None, WORKERS] = None,
+    frames: Frames,
     quiet: Quiet = False,
 ) -> None:
     """Say what would stop the full recipe: lists, videos, labels, settings, disk, memory, cards.
@@ -61,7 +56,6 @@ def check_recipe(
     from comedian.training.ready import Asked, findings
 
     lists = {"train": train, "valid": valid, "test": test}
-    frames = check(FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality))
     started = _after("nproc-per-node", launch) or "1"  # of torchrun, on each machine
     machines = _after("nnodes", launch)
     asked = Asked(
@@ -75,10 +69,10 @@ def check_recipe(
         processes=_number(started),
         machines=int(machines) if machines.isdecimal() else 1,
         prefer=prefer,
-        frames=frames,
+        frames=frames.recipe,
         features=_after("features-name", bank),
         memory=memory,
-        workers=workers,
+        workers=frames.workers,
     )
     hurts = 0
     with progress(quiet) as report:

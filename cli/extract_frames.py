@@ -1,78 +1,42 @@
 """extract-frames: from videos to frames files."""
 
-import re
 from contextlib import closing
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from comedian.errors import InputError
 from comedian.formats.games import VIDEO_SUFFIXES, files_of, find_games, with_periods
 from comedian.formats.periods import parse_periods
-from comedian.recipes.frames import FramesRecipe
-from comedian.recipes.schema import check
 
 from ._app import command
-from ._options import Periods, PlanOnly, Prefer, Quiet, Root, Sampling, by_name
+from ._frames import Format, Frames, with_frames
+from ._options import Periods, PlanOnly, Prefer, Quiet, Root, by_name
 from ._plan import print_plan
 from ._progress import progress
 from ._say import say_left_out, warn
 from ._torchrun import is_first, shared
 
 NAME = "extract-frames"
-
-
-class Format(StrEnum):
-    """How frames are kept."""
-
-    jpeg = "jpeg"
-    raw = "raw"
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of "398x224"."""
-    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-    if not match:
-        raise typer.BadParameter("give width x height in pixels, such as 398x224")
-    return int(match[1]), int(match[2])
-
-
 SOURCES = typer.Argument(
     metavar="VIDEOS", callback=by_name("videos"), help="Videos, game folders or .txt lists of them."
 )
 OUTPUT = typer.Option(
     "--output", "-o", metavar="FOLDER", callback=by_name("frames"), help="Folder for the frames files."
 )
-FPS = typer.Option(metavar="RATE", help="Frames a second.")
-SIZE: Any = typer.Option(
-    metavar="WIDTHxHEIGHT", parser=parse_size, help="Pixels; the whole picture is stretched to it."
-)
-SAMPLING = typer.Option(
-    help="The frame on screen at k/fps, or what ffmpeg -vf fps picks (1/2 frame later)."
-)
-FORMAT = typer.Option(help="How frames are kept; raw is exact.")
-QUALITY = typer.Option(min=1, max=100, metavar="NUMBER", help=f"Of JPEG [default: {FramesRecipe.quality}].")
-WORKERS = typer.Option(
-    min=1, metavar="NUMBER", help="Videos, or parts of one, decoded at once [default: one a core]."
-)
-DEFAULT_SIZE: Any = "{}x{}".format(*FramesRecipe.size)  # as a user types it
 
 
+@with_frames
 def extract_frames(
     sources: Annotated[list[str], SOURCES],
     output: Annotated[Path, OUTPUT],
+    *,
     root: Root = None,
     prefer: Prefer = None,
     periods: Periods = None,
-    fps: Annotated[float, FPS] = FramesRecipe.fps,
-    size: Annotated[tuple, SIZE] = DEFAULT_SIZE,
-    sampling: Annotated[Sampling, SAMPLING] = Sampling[FramesRecipe.sampling],
-    format: Annotated[Format, FORMAT] = Format[FramesRecipe.encoding],
-    quality: Annotated[int | None, QUALITY] = None,
-    workers: Annotated[int | None, WORKERS] = None,
+    frames: Frames,
     force: Annotated[bool, typer.Option("--force", help="Also what is done already.")] = False,
     plan: PlanOnly = False,
     quiet: Quiet = False,
@@ -83,11 +47,11 @@ def extract_frames(
     left alone. A damaged video gives what it has, and one line says what it lost.
     """
     quiet = quiet or not is_first()  # what becomes of its videos, the first one says
-    if not fps > 0:
-        raise InputError(f"cannot sample {fps:g} frames a second", "--fps", "give a positive rate")
+    if not frames.fps > 0:
+        raise InputError(f"cannot sample {frames.fps:g} frames a second", "--fps", "give a positive rate")
     if output.exists() and not output.is_dir():
         raise InputError("is a file", output, "name a folder with -o")
-    if format == Format.raw and quality is not None and not quiet:
+    if frames.format == Format.raw and frames.quality is not None and not quiet:
         warn(NAME, "--quality has no effect with --format raw")
     from comedian.video.extract import extract_all
     from comedian.video.extract import plan as jobs_of
@@ -97,7 +61,7 @@ def extract_frames(
     jobs = jobs_of(games, output)
     if not quiet:
         say_left_out(sources, files_of(games), partial(warn, NAME))
-    recipe = check(FramesRecipe(fps, size, sampling.value, format.value, quality or FramesRecipe.quality))
+    recipe, workers = frames.recipe, frames.workers
     if plan:
         from comedian.video.trial import extraction_plan
 
